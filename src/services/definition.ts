@@ -1,0 +1,47 @@
+/** A service as the manager knows it: what a manifest says, parsed and complete. Durations in milliseconds. */
+import type { Healthcheck } from '../engine/engine.ts';
+
+export type DependencyCondition = 'started' | 'healthy' | 'completed';
+
+export interface ServiceDefinition {
+  readonly name: string;
+  /** Where it came from, for errors and for `--origin`: a file or a layer's name. */
+  readonly origin: string;
+  readonly scope: 'system' | 'user';
+  readonly image: string;
+  /** Services that must be ready before this one starts; a name that is not in the plan is ignored, as in RancherOS. */
+  readonly after: ReadonlyMap<string, DependencyCondition>;
+  /** Runs once and ends (`io.rancher.os.detach: "false"`): it is ready when it has exited with 0. */
+  readonly oneshot: boolean;
+  readonly createOnly: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stopGraceMs: number;
+  readonly healthcheck?: Healthcheck;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly hostname?: string;
+  readonly volumes: readonly string[];
+  readonly tmpfs: Readonly<Record<string, string>>;
+  readonly devices: readonly string[];
+  readonly privileged: boolean;
+  readonly readOnly: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly securityOpt: readonly string[];
+  readonly networkMode: string;
+  readonly pidMode?: string;
+  readonly ipcMode?: string;
+  readonly utsMode?: string;
+  readonly cgroupMode?: string;
+  readonly cgroupParent?: string;
+  readonly init: boolean;
+  readonly stopSignal?: string;
+  readonly memoryBytes?: number;
+  readonly pidsLimit?: number;
+  readonly oomScoreAdj?: number;
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+}

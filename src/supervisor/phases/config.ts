@@ -1,0 +1,58 @@
+/** The configuration that is needed before state is open: kernel parameters, and what a config drive says. */
+import { causeOf } from '../../lib/errors.ts';
+import { describeProblem, loadConfig, probeDatasources, saveFound, settingsOf, type Problem } from '../../config/index.ts';
+import { findDevice, mountOnce, unmount } from '../../sys/disk.ts';
+import { kernelCommandLine } from '../../sys/proc.ts';
+import { paths, type Machine } from '../machine.ts';
+
+/** Long for a drive, which answers at once; a boot never waits longer than this for a datasource. */
+const datasourceTimeoutMs = 20_000;
+const drivePoint = '/run/ros/config-drive';
+
+/** Kernel parameters first: they may name the datasources. */
+export async function readEarlyConfig(machine: Machine): Promise<void> {
+  await reloadConfig(machine);
+  const { found, problems } = await probeDatasources({
+    names: machine.settings.datasources,
+    timeoutMs: datasourceTimeoutMs,
+    volumes: {
+      findByLabel: (label) => findDevice(`LABEL=${label}`),
+      async mountReadOnly(device, type) {
+        await mountOnce(device, drivePoint, { options: 'ro,nosuid,nodev,noexec', ...(type !== undefined && { type }) });
+        return drivePoint;
+      },
+      unmount,
+    },
+  });
+  machine.found = { value: found, problems };
+  await keepFound(machine);
+}
+
+/**
+ * Saves what the datasource gave where the configuration is read from, and reads it. Done twice: state's own place may
+ * come up only after the drive has said where it is.
+ */
+export async function keepFound(machine: Machine): Promise<void> {
+  const { value, problems } = machine.found;
+  const kept: Problem[] = [...problems];
+  if (value !== undefined) {
+    try {
+      kept.push(...(await saveFound(paths.conf, value)).problems);
+    } catch (error) {
+      kept.push({ severity: 'error', source: value.source, message: causeOf(error) });
+    }
+  }
+  await reloadConfig(machine, kept);
+}
+
+async function reloadConfig(machine: Machine, more: readonly Problem[] = []): Promise<void> {
+  const { config, problems } = await loadConfig({ confDirectory: paths.conf, cmdline: await kernelCommandLine() });
+  machine.settings = settingsOf(config);
+  const all = [...problems, ...more];
+  for (const problem of all) {
+    if (problem.severity === 'error') machine.log.error(`config: ${describeProblem(problem)}`);
+    else machine.log.warn(`config: ${describeProblem(problem)}`);
+  }
+  machine.warnings.delete('config');
+  if (all.length > 0) machine.warnings.set('config', `Configuration: ${all.map(describeProblem).join('; ')}`);
+}

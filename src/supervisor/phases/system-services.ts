@@ -1,0 +1,58 @@
+/** The system containers: the shipped manifests as a plan, started and awaited. */
+import { join } from 'node:path';
+import { causeOf, RosError } from '../../lib/errors.ts';
+import { waitFor } from '../../lib/wait.ts';
+import type { ServiceDefinition } from '../../services/definition.ts';
+import { parseManifest } from '../../services/manifest.ts';
+import { combineLayers } from '../../services/plan.ts';
+import { listDirectory, readTextFile } from '../../sys/files.ts';
+import { connects } from '../../sys/net.ts';
+import { paths, type Machine } from '../machine.ts';
+
+const manifestLimit = 256 * 1024;
+const healthyTimeoutMs = 180_000;
+const stopGraceS = 10;
+
+export async function startSystemServices(machine: Machine): Promise<void> {
+  machine.services.setPlan(combineLayers([{ name: 'shipped', services: await shippedServices(machine) }]));
+  await machine.services.engineUp();
+  void watchSsh(machine);
+}
+
+/** The manifests of the root image. One that does not parse is reported; the others are used. */
+async function shippedServices(machine: Machine): Promise<ServiceDefinition[]> {
+  const directory = `${paths.share}/services`;
+  const services: ServiceDefinition[] = [];
+  for (const folder of await listDirectory(directory)) {
+    const file = join(directory, folder, 'service.yml');
+    try {
+      const text = await readTextFile(file, manifestLimit);
+      if (text !== undefined) services.push(...parseManifest(text, file, { VERSION: machine.version }));
+    } catch (error) {
+      machine.log.error(causeOf(error));
+      machine.warnings.set(`manifest ${folder}`, `${causeOf(error)}.`);
+    }
+  }
+  if (services.length === 0) throw new RosError('ERR_ROS_NO_SERVICES', `cannot start system services: no usable manifest in "${directory}"`);
+  return services;
+}
+
+/** Ends when every system service is ready; a service that is not is a warning at login anyway. */
+export async function awaitSystemServices(machine: Machine): Promise<void> {
+  await waitFor(async () => {
+    const late = machine.services.statuses().filter(({ name, state }) => state !== 'stopped' && !machine.services.isReady(name));
+    if (late.length > 0) throw new Error(late.map(({ name, state, detail }) => `${name} is ${state}${detail === '' ? '' : ` (${detail})`}`).join(', '));
+  }, { clock: machine.clock, what: 'the system services to be ready', timeoutMs: healthyTimeoutMs, pauseMs: 100 });
+  machine.timeline.milestone('systemHealthy');
+}
+
+/** The moment from which people can log in; sshd's own start is all that counts, so the port is asked, not the health check. */
+async function watchSsh(machine: Machine): Promise<void> {
+  await waitFor(() => connects('127.0.0.1', 22), { clock: machine.clock, what: 'ssh', timeoutMs: healthyTimeoutMs, pauseMs: 250 })
+    .then(() => { machine.timeline.milestone('ssh'); }, (error: unknown) => { machine.log.warn(causeOf(error)); });
+}
+
+export async function stopServices(machine: Machine): Promise<void> {
+  // The log goes on until the end, and so does the console: somebody may be reading on it how the shutdown goes.
+  await machine.services.stopAll(stopGraceS, ['console', 'syslog']);
+}

@@ -1,0 +1,60 @@
+/** Disks and filesystems, through util-linux and e2fsprogs. */
+import { open, mkdir } from 'node:fs/promises';
+import { causeOf, RosError } from '../lib/errors.ts';
+import { run, tryRun } from './exec.ts';
+import { exists } from './files.ts';
+import { mounts } from './proc.ts';
+
+/** The device that `LABEL=…`, `UUID=…` or a path names; undefined when there is none now. */
+export async function findDevice(spec: string): Promise<string | undefined> {
+  if (spec.startsWith('/dev/')) return (await exists(spec)) ? spec : undefined;
+  const { code, stdout } = await tryRun('blkid', ['-c', '/dev/null', '-l', '-o', 'device', '-t', spec], { timeoutMs: 15_000 });
+  const device = stdout.trim().split('\n')[0] ?? '';
+  return code === 0 && device !== '' ? device : undefined;
+}
+
+/** The filesystem on a device, as blkid names it; undefined when it knows none. */
+export async function filesystemType(device: string): Promise<string | undefined> {
+  const { stdout } = await tryRun('blkid', ['-c', '/dev/null', '-p', '-o', 'value', '-s', 'TYPE', device], { timeoutMs: 15_000 });
+  return stdout.trim() === '' ? undefined : stdout.trim();
+}
+
+const blankBytes = 1024 * 1024;
+
+/** Whether the first MiB of a device is all zero: the only kind of disk that is ever formatted. */
+export async function isBlank(device: string): Promise<boolean> {
+  const file = await open(device, 'r');
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(blankBytes), 0, blankBytes, 0);
+    return bytesRead === blankBytes && buffer.every((byte) => byte === 0);
+  } finally {
+    await file.close();
+  }
+}
+
+export async function formatExt4(device: string, label: string): Promise<void> {
+  await run('mkfs.ext4', ['-q', '-F', '-L', label, device], { timeoutMs: 300_000 });
+}
+
+/** Checks a filesystem and mends what is safe to mend. Returns what it mended, in words; throws when it could not. */
+export async function checkFilesystem(device: string): Promise<string | undefined> {
+  const { code, stdout, stderr } = await tryRun('e2fsck', ['-p', device], { timeoutMs: 600_000 });
+  if (code >= 4) throw new RosError('ERR_ROS_FSCK', `cannot check filesystem "${device}": ${(stderr || stdout).trim().split('\n').slice(-2).join('; ')}`);
+  return code === 0 ? undefined : stdout.trim().split('\n').slice(-2).join('; ');
+}
+
+export interface MountOptions { readonly type?: string; readonly options?: string }
+
+/** Mounts unless something is mounted there already: a restarted supervisor runs the same steps again. */
+export async function mountOnce(source: string, target: string, { type, options }: MountOptions = {}): Promise<void> {
+  if ((await mounts()).some((mount) => mount.target === target && mount.source === source)) return;
+  try {
+    await mkdir(target, { recursive: true });
+    await run('mount', [...(type === undefined ? [] : ['-t', type]), ...(options === undefined ? [] : ['-o', options]), source, target]);
+  } catch (error) {
+    throw new RosError('ERR_ROS_MOUNT', `cannot mount "${source}" on "${target}": ${causeOf(error)}`, { cause: error });
+  }
+}
+
+export async function bindMount(source: string, target: string): Promise<void> { await run('mount', ['--bind', source, target]); }
+export async function unmount(target: string): Promise<void> { await run('umount', [target]); }

@@ -1,0 +1,176 @@
+/**
+ * A machine under test: the built image in QEMU, driven over ssh, the serial console and the power button, never reaching
+ * outside. Every wait is bounded and says what it waits for; its failure shows the end of the console.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { corralMachine, type CorralOptions } from '../../scripts/qemu-corral.ts';
+import { consoleProblems } from '../../scripts/qemu-console.ts';
+import { ext4Problems, freePort, makeConfigDrive, sshKey } from '../../scripts/qemu-host.ts';
+import { sleep, Ssh, waitForBanner, type CommandOptions, type CommandResult } from '../../scripts/qemu-ssh.ts';
+import { Vm, type Ended } from '../../scripts/qemu.ts';
+import type { BootReport } from '../../src/api/types.ts';
+import { emulationFactor } from './timing.ts';
+
+export const testDir = 'build/test';
+const keyFile = join(testDir, 'id_ed25519');
+
+export interface MachineOptions extends Omit<CorralOptions, 'config' | 'disk' | 'forwards' | 'serial'> {
+  /** Names the console log and the other files of this machine in build/test. */
+  readonly name: string;
+  /** A state disk by name; use `freshDisk` first, or one that an earlier machine has left. */
+  readonly disk?: string;
+  /** Cloud-config after the line that lets the tests in. A whole user_data, taken as it is, with `rawConfig`. */
+  readonly config?: string;
+  readonly rawConfig?: string | false;
+  /** Ports of the machine that the test reaches through `machine.port(n)`. */
+  readonly ports?: readonly number[];
+}
+
+export class Machine {
+  readonly vm: Vm;
+  readonly ssh: Ssh;
+  readonly #ports: ReadonlyMap<number, number>;
+  /** Where on the console the present boot began. */
+  #bootMark = 0;
+
+  private constructor(vm: Vm, ports: ReadonlyMap<number, number>) {
+    this.vm = vm;
+    this.#ports = ports;
+    this.ssh = new Ssh({ port: this.port(22), key: keyFile, user: 'rancher' });
+  }
+
+  static async start(options: MachineOptions): Promise<Machine> {
+    const { name, disk, config = '', rawConfig, ports = [], append = [], ...rest } = options;
+    const key = sshKey(keyFile);
+    const userData = rawConfig ?? `#cloud-config\nssh_authorized_keys:\n  - ${key}\n${config}`;
+    const forwards = new Map<number, number>();
+    for (const guest of [22, ...ports]) forwards.set(guest, await freePort());
+    const spec = corralMachine({
+      // A panic must end the test, not begin another boot; tests that reboot say so.
+      noReboot: true,
+      ...rest,
+      append: ['loglevel=7', ...append],
+      forwards: [...forwards].map(([guest, host]) => ({ guest, host })),
+      ...(userData === false ? {} : { config: makeConfigDrive(userData, join(testDir, `${name}.config.iso`)) }),
+      // The host keeps every write when QEMU is killed, so flushing its own disk would only cost time.
+      ...(disk === undefined ? {} : { disk: { file: diskFile(disk), cache: 'unsafe' as const } }),
+    });
+    return new Machine(await Vm.start(spec, join(testDir, `${name}.console.log`)), forwards);
+  }
+
+  get console(): Vm['console'] { return this.vm.console; }
+
+  /** A limit as it holds natively, for the accelerator that this machine runs on. */
+  limit(nativeMs: number): number {
+    return nativeMs * (this.vm.accel.kind === 'tcg' ? emulationFactor : 1);
+  }
+
+  /** The port on this machine's 127.0.0.1 that leads to `guest`. */
+  port(guest: number): number {
+    const host = this.#ports.get(guest);
+    if (host === undefined) throw new Error(`port ${guest} is not forwarded: name it in "ports"`);
+    return host;
+  }
+
+  waitForConsole(pattern: RegExp, nativeMs: number, what: string, from = this.#bootMark): Promise<RegExpExecArray> {
+    return this.console.waitFor(pattern, this.limit(nativeMs), what, from);
+  }
+
+  /** Until a login as rancher works. */
+  async waitForSsh(nativeMs = 60_000): Promise<void> {
+    const limit = this.limit(nativeMs);
+    const deadline = Date.now() + limit;
+    try {
+      await waitForBanner(this.port(22), limit, () => this.vm.running);
+      await this.until('a login as rancher over ssh', deadline - Date.now(), async () => (await this.ssh.run('true')).code === 0);
+    } catch (error) {
+      throw new Error(`${String(error)}\nThe console's last lines:\n${this.console.tail()}`, { cause: error });
+    }
+  }
+
+  /** Until this boot has reached every milestone (system services healthy, User Docker ready), as `ros boot` tells. */
+  async waitForBoot(nativeMs = 90_000): Promise<BootReport> {
+    const deadline = Date.now() + this.limit(nativeMs);
+    await this.waitForSsh(nativeMs);
+    let report: BootReport | undefined;
+    await this.until('systemHealthy and userDocker in "ros boot"', Math.max(deadline - Date.now(), 1_000), async () => {
+      const answer = await this.run('sudo ros boot --json');
+      if (answer.code !== 0) return false;
+      report = JSON.parse(answer.stdout) as BootReport;
+      return report.bootMs.systemHealthy !== undefined && report.bootMs.userDocker !== undefined;
+    });
+    if (report === undefined) throw new Error('no boot report');
+    return report;
+  }
+
+  run(command: string, options?: CommandOptions): Promise<CommandResult> { return this.ssh.run(command, options); }
+
+  /** The output of a command that must succeed. */
+  async ok(command: string, options?: CommandOptions): Promise<string> {
+    const { code, stdout, stderr } = await this.run(command, options);
+    if (code !== 0) throw new Error(`"${command}" ended with exit code ${code}:\n${stdout}${stderr}`);
+    return stdout.trim();
+  }
+
+  /** Asks again and again until it is so; the limit is as given, not stretched. An error counts as not yet. Returns the ms it took. */
+  async until(what: string, limitMs: number, check: () => Promise<boolean>): Promise<number> {
+    const begin = Date.now();
+    let last: unknown;
+    while (Date.now() - begin < limitMs) {
+      if (!this.vm.running) throw new Error(`the machine ended while waiting for ${what}:\n${this.console.tail()}`);
+      try {
+        if (await check()) return Date.now() - begin;
+      } catch (error) {
+        last = error;
+      }
+      await sleep(300);
+    }
+    throw new Error(`${what} did not come within ${limitMs / 1000} s${last === undefined ? '' : `, the last try: ${String(last)}`}\nThe console's last lines:\n${this.console.tail()}`);
+  }
+
+  async bootReport(): Promise<BootReport> {
+    return JSON.parse(await this.ok('sudo ros boot --json')) as BootReport;
+  }
+
+  /** Asks the machine to reboot and waits until the kernel starts again. Needs `noReboot: false`. */
+  async reboot(command = 'sudo reboot'): Promise<void> {
+    const mark = this.console.mark();
+    await this.run(command).catch(() => undefined); // the connection may go before the answer comes
+    this.ssh.disconnect();
+    await this.waitForConsole(/Linux version /, 40_000, 'the kernel to start again', mark);
+    this.#bootMark = mark;
+  }
+
+  /** Presses the power button and waits until the machine is off. */
+  async powerOff(nativeMs = 40_000): Promise<Ended> {
+    await this.vm.powerButton();
+    const ended = await this.vm.awaitEnd(this.limit(nativeMs), 'after the power button');
+    this.ssh.close();
+    return ended;
+  }
+
+  /** The power cord. */
+  async kill(): Promise<void> {
+    await this.vm.kill();
+    this.ssh.close();
+  }
+
+  /** For the end of a test, whatever its outcome. */
+  async [Symbol.asyncDispose](): Promise<void> { await this.kill(); }
+
+  /** Lines on the console that no healthy machine prints, in all boots so far. */
+  problems(): string[] { return consoleProblems(this.console.text); }
+}
+
+export function diskFile(name: string): string { return join(testDir, `${name}.disk.raw`); }
+
+/** Removes the disk, so that the next machine that uses the name gets a blank one. */
+export function freshDisk(name: string): string {
+  mkdirSync(testDir, { recursive: true });
+  rmSync(diskFile(name), { force: true });
+  return name;
+}
+
+/** What is wrong with the filesystem on a state disk whose machine is off; '' when it is clean. */
+export function diskProblems(name: string): string { return ext4Problems(diskFile(name)); }
