@@ -29,11 +29,13 @@ export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInpu
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   const isExcluded = globMatcher([...inputs.exclude, ...spec.exclude]);
+  const isExcludedHere = globMatcher(spec.exclude);
   for (const { name, only } of spec.packages) {
     const folder = inputs.packages.get(name);
     if (folder === undefined) throw new BuildError(`cannot build tree "${inputs.name}": package "${name}" is not unpacked`);
-    // Named files win over the general exclusions: whoever names a file wants it.
-    const isWanted = only === undefined ? (path: string) => !isExcluded(path) : globMatcher(only);
+    // Named files win over what is dropped from every package: whoever names a file wants it.
+    const isNamed = only === undefined ? undefined : globMatcher(only);
+    const isWanted = isNamed === undefined ? (path: string) => !isExcluded(path) : (path: string) => isNamed(path) && !isExcludedHere(path);
     const count = copyFolder(folder, target, { isWanted });
     if (count === 0) throw new BuildError(`cannot build tree "${inputs.name}": package "${name}" adds no file`, { hint: 'an exclusion or the list of its files leaves none' });
   }

@@ -20,6 +20,8 @@ export interface RequestOptions {
 }
 
 const retryPauseMs = 100;
+/** For the head of a stream's answer; its body may then take for ever. */
+const headTimeoutMs = 30_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** The parsed JSON of an answer; undefined for an empty one. */
@@ -65,8 +67,13 @@ function send(transport: TransportOptions, options: RequestOptions): Promise<Inc
       method: options.method ?? 'GET',
       path: options.path,
       headers: { host: 'ros', ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }) },
+      // A pooled connection would outlive the command.
+      agent: false,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    const answering = options.timeoutMs === undefined
+      ? setTimeout(() => { outgoing.destroy(new Error(`no answer after ${headTimeoutMs / 1000} s`)); }, headTimeoutMs)
+      : undefined;
     const connecting = setTimeout(() => {
       outgoing.destroy(Object.assign(new Error(`no connection after ${transport.connectTimeoutMs / 1000} s`), { code: 'ETIMEDOUT' }));
     }, transport.connectTimeoutMs);
@@ -74,8 +81,8 @@ function send(transport: TransportOptions, options: RequestOptions): Promise<Inc
       if (socket.connecting) socket.once('connect', () => { clearTimeout(connecting); });
       else clearTimeout(connecting);
     });
-    outgoing.on('response', resolve);
-    outgoing.on('error', (error) => { clearTimeout(connecting); reject(error); });
+    outgoing.on('response', (answer) => { clearTimeout(answering); resolve(answer); });
+    outgoing.on('error', (error) => { clearTimeout(connecting); clearTimeout(answering); reject(error); });
     outgoing.end(body);
   });
 }

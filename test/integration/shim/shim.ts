@@ -1,6 +1,6 @@
 /** Builds the shim and runs it as PID 1 of a PID namespace; its log, and what its children print, is one stream of lines. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -76,8 +76,10 @@ export class Shim implements AsyncDisposable {
       ...(options.shell === undefined ? {} : { RESCUE_SHELL: program('busybox', options.shell) }),
       ...options.env,
     };
-    const run = `cd ${this.directory}; ${options.before ?? ':'}; exec ${binary}`;
-    const isolated = ['--fork', '--pid', '--kill-child', '--mount-proc', '/bin/sh', '-c', run];
+    // The kernel hands PID 1 no descriptors; whatever runs the tests may leave some open.
+    const closeAll = 'for fd in /proc/$$/fd/*; do fd=${fd##*/}; (( fd < 3 )) || eval "exec $fd>&-"; done';
+    const run = `cd ${this.directory}; ${options.before ?? ':'}; ${closeAll}; exec ${binary}`;
+    const isolated = ['--fork', '--pid', '--kill-child', '--mount-proc', '/bin/bash', '-c', run];
     this.#process = spawn('unshare', isolated, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const stream = this.#process.stderr;
     if (!stream) throw new Error('cannot read the log of the shim');
@@ -139,7 +141,7 @@ export class Shim implements AsyncDisposable {
     const parent = this.pid;
     const found = new Map<number, string>();
     for (const name of readdirSync('/proc')) {
-      if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/stat`)) continue;
+      if (!/^\d+$/.test(name)) continue;
       let stat: string;
       try {
         stat = readFileSync(`/proc/${name}/stat`, 'utf8');
@@ -150,6 +152,16 @@ export class Shim implements AsyncDisposable {
       if (Number(ppid) === parent) found.set(Number(name), state);
     }
     return found;
+  }
+
+  /** Keeps the namespace of its mounts beyond its end: tells whether something is mounted there. */
+  mounts(): Disposable & { readonly at: (name: string) => boolean } {
+    const namespace = openSync(`/proc/${this.pid}/ns/mnt`, 'r');
+    const at = (name: string): boolean => {
+      const enter = [`--mount=/proc/${process.pid}/fd/${namespace}`, 'mountpoint', '-q', this.file(name)];
+      return spawnSync('nsenter', enter).status === 0;
+    };
+    return { at, [Symbol.dispose]: () => { closeSync(namespace); } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

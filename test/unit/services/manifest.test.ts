@@ -35,7 +35,7 @@ describe('a service file', () => {
     ['a: {image: x, stop_grace_period: soon}', /duration/],
     ['just text', /must be a map/],
     ['a: [', /cannot read service file "test.yml"/],
-    ['', /must be a map/],
+    ['', /input is empty/],
   ])('is refused with its name and the cause: %s', (text, message) => {
     expect(() => parseManifest(text, 'test.yml', {})).toThrow(message);
   });

@@ -1,0 +1,12 @@
+import { defineCommand } from '../command.ts';
+import { actionOptions, actOn } from '../services.ts';
+
+export const serviceStart = defineCommand({
+  name: 'service start',
+  group: 'Services',
+  summary: 'Start services',
+  description: 'Starts services that were stopped, and what they need.',
+  operands: { label: 'NAME…', min: 1, max: 100 },
+  options: actionOptions,
+  run: (args, context) => actOn('start', args, context),
+});
