@@ -73,7 +73,7 @@ void prepare(void)
 		{ "/proc/self/fd", "/dev/fd" }, { "fd/0", "/dev/stdin" }, { "fd/1", "/dev/stdout" }, { "fd/2", "/dev/stderr" },
 	};
 
-	umask(0);
+	umask(0); /* modes below are meant as written; children get the usual 022 */
 	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=755");
 	log_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -342,6 +342,5 @@ bool enter_root(void)
 		return false;
 	make_writable();
 	make_groups();
-	umask(022);
 	return true;
 }

@@ -26,8 +26,6 @@ export class SerialConsole {
   /** A place in the text, to wait only for what comes after it: `waitFor(…, console.mark())`. */
   mark(): number { return this.#text.length; }
 
-  since(mark: number): string { return this.#text.slice(mark); }
-
   tail(lines = tailLines): string {
     return this.#text.replaceAll('\r', '').trimEnd().split('\n').slice(-lines).join('\n');
   }

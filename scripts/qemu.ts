@@ -77,7 +77,6 @@ export class Vm {
   }
 
   async powerButton(): Promise<void> { await (await this.qmp()).execute('system_powerdown'); }
-  async reset(): Promise<void> { await (await this.qmp()).execute('system_reset'); }
 
   /** The power cord: the machine is gone in the middle of whatever it did. */
   async kill(): Promise<Ended> {

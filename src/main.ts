@@ -1,18 +1,15 @@
-/** The one program of the system: looks at the name it was called by and its first word, and loads what that needs. */
-import { basename } from 'node:path';
-
-declare const CORRAL_VERSION: string;
-const version = typeof CORRAL_VERSION === 'string' ? CORRAL_VERSION : 'v0.0.0-dev';
+/** The one program of the system: looks at its first word, and loads only what that needs. */
+import { version } from './lib/version.ts';
 
 async function main(): Promise<void> {
-  const args = process.argv.slice(2);
-  if (args[0] === 'supervise' && process.pid !== 1) {
+  const words = process.argv.slice(2);
+  if (words[0] === 'supervise') {
     const { supervise } = await import('./supervisor/main.ts');
-    await supervise(version);
+    await supervise();
     return;
   }
-  const { runCli } = await import('./cli/main.ts');
-  process.exitCode = await runCli(basename(process.argv0), args, version);
+  const { runProcess } = await import('./cli/main.ts');
+  process.exitCode = await runProcess(process.argv0, words, version);
 }
 
 void main();

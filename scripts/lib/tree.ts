@@ -4,6 +4,7 @@
  */
 import { chmodSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { readElfNeeds } from './elf.ts';
 import { BuildError } from './error.ts';
 import { globMatcher } from './glob.ts';
 import { run } from './run.ts';
@@ -25,6 +26,8 @@ export interface TreeInputs {
 /** Folders that trixie keeps under /usr; a file for one of them must not turn the link into a folder. */
 const MERGED = /^(bin|sbin|lib|lib64)(?=\/)/;
 
+const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
+
 export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInputs): Promise<void> {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
@@ -40,7 +43,7 @@ export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInpu
     if (count === 0) throw new BuildError(`cannot build tree "${inputs.name}": package "${name}" adds no file`, { hint: 'an exclusion or the list of its files leaves none' });
   }
   if (inputs.packages.has('ca-certificates') && spec.packages.some(({ name }) => name === 'ca-certificates')) bundleCertificates(target, inputs);
-  for (const overlay of inputs.overlays) if (existsSync(overlay)) copyFolder(overlay, target, { isWanted: (path) => !isExcluded(path), plainModes: true });
+  for (const overlay of inputs.overlays) if (existsSync(overlay)) copyFolder(overlay, target, { isWanted: () => true, plainModes: true });
   for (const path of spec.directories) mkdirSync(join(target, merged(path)), { recursive: true });
   for (const [path, to] of Object.entries(spec.links)) link(target, path, to);
   await linkApplets(target, spec, inputs);
@@ -73,7 +76,7 @@ function copyFolder(source: string, target: string, options: CopyOptions): numbe
         if (existsSync(to) && options.plainModes !== true) chmodSync(to, lstatSync(from).mode & 0o7777);
         continue;
       }
-      if (!options.isWanted(merged(path))) continue;
+      if (!options.isWanted(merged(path)) || /^\.(git)?keep$/.test(entry.name)) continue;
       count += 1;
       mkdirSync(dirname(to), { recursive: true });
       rmSync(to, { force: true });
@@ -112,9 +115,10 @@ function link(target: string, path: string, to: string): void {
 async function linkApplets(target: string, spec: TreeSpec, inputs: TreeInputs): Promise<void> {
   if (spec.busybox !== 'all' && spec.busybox.length === 0) return;
   const trees = [target, ...inputs.below];
-  const busybox = trees.map((tree) => join(tree, 'usr/bin/busybox')).find((file) => existsSync(file));
-  if (busybox === undefined) throw new BuildError(`cannot link busybox applets in "${inputs.name}": it has no /usr/bin/busybox`, { hint: 'add the package busybox-static' });
-  const known = (await run(busybox, ['--list'])).trim().split('\n');
+  const home = trees.find((tree) => existsSync(join(tree, 'usr/bin/busybox')));
+  if (home === undefined) throw new BuildError(`cannot link busybox applets in "${inputs.name}": it has no /usr/bin/busybox`, { hint: 'add the package busybox-static' });
+  const known = (await run('chroot', [home, '/usr/bin/busybox', '--list'])) // its libc is the tree's, not this machine's
+   .trim().split('\n');
   const wanted = spec.busybox === 'all' ? known.filter((name) => name !== 'busybox') : spec.busybox;
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new BuildError(`cannot link busybox applets "${unknown.join('", "')}" in "${inputs.name}": this busybox has none of that name`);
@@ -124,6 +128,16 @@ async function linkApplets(target: string, spec: TreeSpec, inputs: TreeInputs): 
     if (places.some((place) => isExcluded(place) || trees.some((tree) => isThere(join(tree, place))))) continue;
     link(target, `usr/bin/${name}`, 'busybox');
   }
+}
+
+/** Asks the program itself. One that is not static runs with the libraries it will have, not with the build machine's. */
+async function appletsOf(busybox: string, trees: readonly string[]): Promise<string[]> {
+  const loader = trees.map((tree) => join(tree, LIBRARIES, 'ld-linux-x86-64.so.2')).find((file) => existsSync(file));
+  const libraryPath = trees.map((tree) => join(tree, LIBRARIES)).join(':');
+  const isStatic = readElfNeeds(busybox)?.interpreter === undefined;
+  const text = isStatic || loader === undefined ? await run(busybox, ['--list'])
+    : await run(loader, ['--argv0', 'busybox', '--library-path', libraryPath, busybox, '--list']);
+  return text.trim().split('\n');
 }
 
 function isThere(path: string): boolean {

@@ -4,7 +4,7 @@ import { RosError } from '../lib/errors.ts';
 export function wholeNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new RosError('ERR_ROS_BAD_REQUEST', `cannot read query parameter "${name}": "${text.slice(0, 40)}" is not a whole number`);
+  if (!/^\d{1,12}$/.test(text)) throw new RosError('ERR_ROS_BAD_REQUEST', `cannot read query parameter "${name}": "${text.slice(0, 40)}" is not a whole number`);
   return Number(text);
 }
 

@@ -13,8 +13,13 @@ export interface Request {
   readonly signal: AbortSignal;
 }
 
-/** A handler answers with a value (sent as JSON), or streams lines of JSON and resolves at the end. */
-export type Reply = { readonly status?: number; readonly value: unknown } | { readonly stream: (send: (value: unknown) => void) => Promise<void> };
+/**
+ * A handler answers with a value (sent as JSON), or streams lines of JSON and resolves at the end. What it streams with
+ * `open` is started before the first line: whoever follows a silent log must not think that nobody answers.
+ */
+export type Reply =
+  | { readonly status?: number; readonly value: unknown }
+  | { readonly stream: (send: (value: unknown) => void, open: () => void) => Promise<void> };
 export type Handler = (request: Request) => Promise<Reply>;
 
 export interface Route { readonly method: 'GET' | 'POST'; readonly path: string; readonly handler: Handler }
@@ -57,12 +62,18 @@ async function answer(routes: readonly Route[], request: IncomingMessage, respon
   if ('value' in reply) { sendJson(response, reply.status ?? 200, reply.value); return; }
   response.on('error', () => undefined);
   await reply.stream((value) => {
-    if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    startStream(response);
     if (response.writableLength > backlogLimit) { response.destroy(); return; }
     response.write(`${JSON.stringify(value)}\n`);
-  });
-  if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  }, () => { startStream(response); });
+  startStream(response);
   response.end();
+}
+
+function startStream(response: ServerResponse): void {
+  if (response.headersSent) return;
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
 }
 
 /** The route of a method and path; `:name` in a route's path takes one segment. */

@@ -10,12 +10,12 @@ export interface OptionSpec {
   readonly value?: string;
 }
 
-type ValueOf<S extends OptionSpec> = S['type'] extends 'boolean' ? boolean : S['type'] extends 'number' ? number : string;
+interface Values { boolean: boolean; number: number; string: string }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 export interface Arguments<O extends OptionSpecs = OptionSpecs> {
   readonly names: readonly string[];
-  readonly options: { readonly [K in keyof O]?: ValueOf<O[K]> };
+  readonly options: { readonly [K in keyof O]?: Values[O[K]['type']] };
 }
 
 export type CommandGroup = 'Services' | 'Machine' | 'Power';

@@ -19,7 +19,8 @@ export function overview(commands: readonly Command[], word?: string): string {
 /** The help of one command. */
 export function commandHelp(command: Command): string {
   const operands = command.operands === undefined ? '' : ` ${command.operands.min === 0 ? `[${command.operands.label}]` : command.operands.label}`;
-  const rows = [...Object.entries(command.options).map(([name, spec]) => [spelling(name, spec), spec.describe] as const), ['-h, --help', 'print this help'] as const];
+  const isTaken = Object.values(command.options).some(({ alias }) => alias?.includes('h') === true);
+  const rows = [...Object.entries(command.options).map(([name, spec]) => [spelling(name, spec), spec.describe] as const), [isTaken ? '--help' : '-h, --help', 'print this help'] as const];
   const width = Math.max(...rows.map(([spelled]) => spelled.length));
   const options = rows.map(([spelled, describe]) => `  ${spelled.padEnd(width)}  ${describe}\n`).join('');
   return `Usage: ros ${command.name}${operands} [OPTION…]\n\n${command.description}\n\nOptions:\n${options}`;

@@ -1,5 +1,5 @@
 /** What a command touches of the process it runs in: a value, so that tests can bring their own. */
-import { RosError, causeOf } from '../lib/errors.ts';
+import { causeOf, RosError } from '../lib/errors.ts';
 
 export interface Output { write(text: string): Promise<void> }
 
@@ -15,13 +15,14 @@ export interface Io {
   readonly now: () => Date;
   readonly controlSocketPath: string;
   readonly dockerSocketPath: string;
-  readonly osReleasePath: string;
+  /** The version this program was built as. */
+  readonly version: string;
   /** Signals process 1, which ends the machine even when the supervisor does not answer. */
   readonly signalInit: (signal: NodeJS.Signals) => Promise<void>;
 }
 
 /** The process as it is. Installs handlers for SIGINT and SIGTERM: streams end cleanly. */
-export async function processIo(): Promise<Io> {
+export async function processIo(version: string): Promise<Io> {
   const { controlSocketPath } = await import('../api/types.ts');
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -37,7 +38,7 @@ export async function processIo(): Promise<Io> {
     now: () => new Date(),
     controlSocketPath,
     dockerSocketPath: '/var/run/docker.sock',
-    osReleasePath: '/usr/share/ros/os-release',
+    version,
     signalInit,
   };
 }

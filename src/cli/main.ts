@@ -5,7 +5,7 @@ import { commandHelp, overview } from './help.ts';
 import { processIo, type Io } from './io.ts';
 import { parseArguments, usageError } from './parse.ts';
 import { reportError } from './report-error.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../lib/suggest.ts';
 
 /** Names under which the binary is a command of its own: `reboot` is `ros reboot`. */
 export const multiCallNames: readonly string[] = ['reboot', 'poweroff', 'halt', 'shutdown', 'wait-for-docker'];
@@ -21,9 +21,13 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** `runCli` for this very process. */
-export async function main(argv: readonly string[]): Promise<void> {
-  process.exitCode = await runCli(argv, await processIo());
+/**
+ * `runCli` for this very process: `calledAs` is the name it was started by (`ros`, or a multi-call name, with or without
+ * a path), `version` what it was built as.
+ */
+export async function runProcess(calledAs: string, words: readonly string[], version: string): Promise<number> {
+  const name = calledAs.replace(/^.*\//, '');
+  return runCli(multiCallNames.includes(name) ? [name, ...words] : words, await processIo(version));
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
@@ -39,7 +43,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     await io.stdout.write(overview(commands, words[0]));
     return 0;
   }
-  if (words.slice(0, endOfOptions(words)).some(isHelp) && !(command.name === 'shutdown' && words.includes('-h') && !words.includes('--help'))) {
+  if (asksForHelp(command, words)) {
     await io.stdout.write(commandHelp(command));
     return 0;
   }
@@ -72,9 +76,11 @@ function isHelp(word: string): boolean {
   return word === '-h' || word === '--help';
 }
 
-function endOfOptions(words: readonly string[]): number {
+/** `-h` is help unless the command means something else by it, as `shutdown -h now` does. */
+function asksForHelp({ options }: Command, words: readonly string[]): boolean {
   const end = words.indexOf('--');
-  return end === -1 ? words.length : end;
+  const isTaken = Object.values(options).some(({ alias }) => alias?.includes('h') === true);
+  return (end === -1 ? words : words.slice(0, end)).some((word) => word === '--help' || (word === '-h' && !isTaken));
 }
 
 function contextOf(io: Io): Context {

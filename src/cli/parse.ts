@@ -1,7 +1,7 @@
 /** Turns the words behind a command into its options, with yargs; what does not fit is a usage error. */
 import { RosError } from '../lib/errors.ts';
 import type { Arguments, Command } from './command.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../lib/suggest.ts';
 
 /** Exit code 2: the command was not understood, and nothing was done. */
 export function usageError(message: string, hint: string): RosError {

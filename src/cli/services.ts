@@ -5,7 +5,7 @@ import { RosError } from '../lib/errors.ts';
 import { toJson, type Arguments, type Context } from './command.ts';
 import { oneLine } from './format.ts';
 import { reportError } from './report-error.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../lib/suggest.ts';
 
 /** The services of these names, all of them for none, by name. An unknown name is an error that suggests the right one. */
 export function chosen(services: readonly ServiceStatus[], names: readonly string[]): readonly ServiceStatus[] {

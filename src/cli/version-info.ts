@@ -1,19 +1,13 @@
-/** The version of this machine: from the supervisor, or from the image's os-release while that does not answer. */
+/** The version of this machine: from the supervisor; while that does not answer, the one this program was built as. */
 import type { VersionInfo } from '../client/client.ts';
-import { RosError } from '../lib/errors.ts';
 import type { Context } from './command.ts';
 
 export async function versionInfo({ io, client }: Context): Promise<VersionInfo> {
   try {
     return await (await client({ patient: false })).version();
   } catch (error) {
-    const { readFile } = await import('node:fs/promises');
-    const text = await readFile(io.osReleasePath, 'utf8').catch(() => '');
-    const version = /^VERSION="?([^"\n]+)"?$/m.exec(text)?.[1];
-    if (version === undefined) {
-      throw error instanceof RosError ? error : new RosError('ERR_ROS_VERSION', 'cannot tell the version: neither the supervisor nor os-release does', { cause: error });
-    }
-    const tagged = version.startsWith('v') ? version : `v${version}`;
-    return { version: tagged, os: `corralos/os:${tagged}` };
+    if (io.signal.aborted) throw error;
+    const version = io.version.startsWith('v') ? io.version : `v${io.version}`;
+    return { version, os: `corralos/os:${version}` };
   }
 }

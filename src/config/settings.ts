@@ -60,9 +60,9 @@ export function settingsOf(config: CloudConfig): Settings {
   };
 }
 
-/** RancherOS users boot with `rancher.state.dev=none` to get a machine without its state. */
+/** `none` is passed on: RancherOS users boot with `rancher.state.dev=none` to get a machine without its state. */
 function deviceOf(dev: string | undefined): string | undefined {
-  return dev === undefined || dev === '' || dev === 'none' ? undefined : dev;
+  return dev === undefined || dev === '' ? undefined : dev;
 }
 
 /** A line break in a password would be a second line for chpasswd: another user's password. */

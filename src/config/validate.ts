@@ -3,7 +3,7 @@ import type * as z from 'zod/mini';
 import { locate } from './locate.ts';
 import { printableKey, type Problem } from './problem.ts';
 import { cloudConfigSchema, lookUp, type CloudConfig } from './schema.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../lib/suggest.ts';
 import { isTreeMap, type Tree } from './yaml.ts';
 
 export interface Validated {

@@ -86,9 +86,10 @@ export class ServiceManager {
     return this.start(name);
   }
 
-  async logs(name: string, options: LogOptions, signal: AbortSignal, onLine: (stream: 'stdout' | 'stderr', at: string, line: string) => void): Promise<void> {
+  async logs(name: string, options: LogOptions, signal: AbortSignal, onOpen: () => void, onLine: (stream: 'stdout' | 'stderr', at: string, line: string) => void): Promise<void> {
     const info = await this.#options.engine.inspect(this.#get(name, 'read logs of').name);
     if (info === undefined) throw new RosError('ERR_ROS_NO_CONTAINER', `cannot read logs of service "${name}": it has no container yet`);
+    onOpen();
     await this.#options.engine.logs(info.id, options, signal, onLine);
   }
 

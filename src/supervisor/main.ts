@@ -13,6 +13,7 @@ import { EngineDaemon } from '../engine/dockerd.ts';
 import { systemClock } from '../lib/clock.ts';
 import { causeOf } from '../lib/errors.ts';
 import { createLogBook } from '../lib/log.ts';
+import { version } from '../lib/version.ts';
 import { ServiceManager } from '../services/manager.ts';
 import { readTextFile, writeFileAtomic } from '../sys/files.ts';
 import { connectInit } from '../sys/init-link.ts';
@@ -36,7 +37,7 @@ const refreshMs = 500;
 /** Addresses change without telling us. */
 const refreshEveryMs = 30_000;
 
-export async function supervise(version: string): Promise<void> {
+export async function supervise(): Promise<void> {
   const clock = systemClock;
   const book = createLogBook(clock, 'info');
   const { log } = book;

@@ -1,4 +1,4 @@
-/** The real shim as PID 1 of a PID namespace, with scripts for a supervisor. Only boot.c, which needs a machine, is another one. */
+/** The real shim as PID 1 of a PID namespace, with scripts for a supervisor. Only boot.c, which needs a machine, is another. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ const shim = (options: Options): Shim => new Shim(binary, options);
 
 /** Lives as long as it may, prints what it hears. */
 const steady = `
+alive
 echo "up as $$"
 while :; do alive; hear 0.2 && echo "heard $heard"; done
 `;
@@ -36,11 +37,11 @@ test('the supervisor gets its contract: arguments, environment, descriptors, ses
     supervisor: `
       echo "args $0 $*"
       echo "env $(tr '\\0' ' ' < /proc/$$/environ)."
-      for fd in /proc/$$/fd/*; do echo "fd \${fd##*/} $(readlink $fd)"; done
+      ls -l /proc/$$/fd > list # no pipe: bash would have its end open
+      sed -n 's/.* \\([0-9]*\\) -> /fd \\1 /p' list
       read -r _ _ _ _ _ session _ < /proc/$$/stat
       echo "session $(( session == $$ ))"
-      grep -E 'Sig(Blk|Ign)' /proc/$$/status
-      echo "oom $(cat /proc/$$/oom_score_adj)"
+      grep -E 'Sig(Blk|Ign)' /proc/self/status
       echo listed
       ${steady}`,
   });
@@ -55,7 +56,6 @@ test('the supervisor gets its contract: arguments, environment, descriptors, ses
   expect(said).toContain('session 1');
   expect(said).toContain('SigBlk:\t0000000000000000');
   expect(said).toContain('SigIgn:\t0000000000000000');
-  expect(said).toContain('oom -900');
 });
 
 test('reaps 500 orphans, reports some and counts the rest', async () => {
@@ -78,8 +78,9 @@ test('reports how an orphan ended', async () => {
   await using init = shim({
     supervisor: `(bash -c 'sleep 0.3; exit 7' &); (bash -c 'sleep 0.3; kill -SEGV $$' &); ${steady}`,
   });
-  const ends = [await init.line(/\(bash\) from .*: (.*)/), await init.line(/\(bash\) from .*: (.*)/)].map((line) => line[1]);
-  expect(ends.sort()).toEqual(['exit 7', 'signal 11 (Segmentation fault)']);
+  const first = await init.line(/\(bash\) from .*: (.*)/);
+  const second = await init.line(/\(bash\) from .*: (.*)/);
+  expect([first[1], second[1]].sort()).toEqual(['exit 7', 'signal 11 (Segmentation fault)']);
 });
 
 describe('the supervisor', () => {
@@ -113,8 +114,7 @@ describe('the supervisor', () => {
   test('is replaced when its heartbeat stops', async () => {
     await using init = shim({ supervisor: steady, env: { silence: '1000' } });
     const before = await init.line(/^up as (\d+)/);
-    const [pid] = init.children().keys();
-    process.kill(pid ?? 0, 'SIGSTOP');
+    init.signalSupervisor('SIGSTOP');
     await init.line(/silent for too long/);
     await init.line(/died: signal 9/);
     const after = await init.line(/^up as (\d+)/);
@@ -143,7 +143,9 @@ describe('the supervisor', () => {
     await using init = shim({
       supervisor: `say "$(printf 'x%.0s' {1..5000})"; say end world; say ending poweroff; say; echo said; ${steady}`,
     });
-    for (const words of ['xxxxx', 'end world', 'ending poweroff', '$']) await init.line(new RegExp(`said something unknown: ${words}`));
+    for (const words of ['xxxxx', 'end world', 'ending poweroff', '$']) {
+      await init.line(new RegExp(`said something unknown: ${words}`));
+    }
     init.signal('SIGUSR2');
     await init.line(/heard event poweroff/);
   });
@@ -229,8 +231,7 @@ describe('signals', () => {
     } finally {
       clearInterval(flood);
     }
-    const [pid] = init.children().keys();
-    process.kill(pid ?? 0, 'SIGKILL'); // still listening: it sees the death, and what was left to do
+    init.signalSupervisor('SIGKILL'); // still listening: it sees the death, and what was left to do
     await init.line(/end: halt now/);
   });
 });

@@ -12,7 +12,8 @@ export function machineHandlers(machine: Machine): Record<'version' | 'status' |
     status: async () => ({ value: await machine.status() }),
     boot: async () => ({ value: machine.timeline.report }),
     logs: async ({ query, signal }) => ({
-      stream: async (send) => {
+      stream: async (send, open) => {
+        open();
         for (const record of machine.book.ring.tail(wholeNumber(query, 'tail'))) send(record);
         if (!isSet(query, 'follow')) return;
         const stop = machine.book.ring.follow(send);

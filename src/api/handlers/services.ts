@@ -15,7 +15,7 @@ export function serviceHandlers({ services }: Machine): Record<'list' | 'logs' |
       const since = wholeNumber(query, 'since');
       const options = { follow: isSet(query, 'follow'), ...(tail !== undefined && { tail }), ...(since !== undefined && { since }) };
       return {
-        stream: (send) => services.logs(name, options, signal, (stream, at, line) => { send({ service: name, stream, at, line } satisfies LogLine); }),
+        stream: (send, open) => services.logs(name, options, signal, open, (stream, at, line) => { send({ service: name, stream, at, line } satisfies LogLine); }),
       };
     },
   };

@@ -1,5 +1,4 @@
 /** The configuration that is needed before state is open: kernel parameters, and what a config drive says. */
-import { causeOf } from '../../lib/errors.ts';
 import { describeProblem, loadConfig, probeDatasources, saveFound, settingsOf, type Problem } from '../../config/index.ts';
 import { findDevice, mountOnce, unmount } from '../../sys/disk.ts';
 import { kernelCommandLine } from '../../sys/proc.ts';
@@ -34,25 +33,17 @@ export async function readEarlyConfig(machine: Machine): Promise<void> {
  */
 export async function keepFound(machine: Machine): Promise<void> {
   const { value, problems } = machine.found;
-  const kept: Problem[] = [...problems];
-  if (value !== undefined) {
-    try {
-      kept.push(...(await saveFound(paths.conf, value)).problems);
-    } catch (error) {
-      kept.push({ severity: 'error', source: value.source, message: causeOf(error) });
-    }
-  }
-  await reloadConfig(machine, kept);
+  await reloadConfig(machine, value === undefined ? problems : [...problems, ...(await saveFound(paths.conf, value)).problems]);
 }
 
 async function reloadConfig(machine: Machine, more: readonly Problem[] = []): Promise<void> {
   const { config, problems } = await loadConfig({ confDirectory: paths.conf, cmdline: await kernelCommandLine() });
   machine.settings = settingsOf(config);
-  const all = [...problems, ...more];
-  for (const problem of all) {
-    if (problem.severity === 'error') machine.log.error(`config: ${describeProblem(problem)}`);
-    else machine.log.warn(`config: ${describeProblem(problem)}`);
+  for (const topic of machine.warnings.keys()) if (topic.startsWith('config ')) machine.warnings.delete(topic);
+  for (const problem of [...problems, ...more]) {
+    const sentence = `Configuration: ${describeProblem(problem)}`;
+    if (problem.severity === 'error') machine.log.error(sentence);
+    else machine.log.warn(sentence);
+    machine.warnings.set(`config ${sentence}`, sentence);
   }
-  machine.warnings.delete('config');
-  if (all.length > 0) machine.warnings.set('config', `Configuration: ${all.map(describeProblem).join('; ')}`);
 }

@@ -1,4 +1,4 @@
-/** Builds the shim and runs it as PID 1 of a PID namespace; its log, and what its children print, is one stream of lines. */
+/** Builds the shim and runs it as PID 1 of a PID namespace; its log and its children's output are one stream of lines. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -108,7 +108,8 @@ export class Shim implements AsyncDisposable {
       const leftMs = until - performance.now();
       if (leftMs <= 0 || this.#over) {
         const log = this.lines.map((line) => line.text).join('\n');
-        throw new Error(`cannot find ${pattern} in the log of the shim${this.#over ? ', which has ended' : ''}:\n${log}`);
+        const state = this.#over ? ', which has ended' : '';
+        throw new Error(`cannot find ${pattern} in the log of the shim${state}:\n${log}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
@@ -162,6 +163,13 @@ export class Shim implements AsyncDisposable {
       return spawnSync('nsenter', enter).status === 0;
     };
     return { at, [Symbol.dispose]: () => { closeSync(namespace); } };
+  }
+
+  /** Sends it to the supervisor from outside. */
+  signalSupervisor(name: NodeJS.Signals): void {
+    const [pid, ...others] = this.children().keys();
+    if (pid === undefined || others.length > 0) throw new Error('cannot tell which child is the supervisor');
+    process.kill(pid, name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,76 @@
+/**
+ * The power goes during the very first boot, at moments chosen by what the machine is doing; the next boot is whole. QEMU
+ * is killed: what the machine had in memory is lost, what it had written to the disk is there.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sleep } from '../../scripts/qemu-ssh.ts';
+import { makeTinyImage, notWell, systemContainers, systemServices } from '../lib/guest.ts';
+import { diskProblems, freshDisk, Machine } from '../lib/machine.ts';
+import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
+
+interface Moment {
+  readonly name: string;
+  readonly seen: RegExp;
+  /** How long after that was on the console, in ms as it would be natively. */
+  readonly laterMs: number;
+}
+
+const moments: readonly Moment[] = [
+  { name: 'while the disk is formatted', seen: /state: formatting blank disk/, laterMs: 0 },
+  { name: 'as soon as System Docker is up', seen: /phase system-docker .*: done/, laterMs: 0 },
+  { name: 'in the middle of loading the images', seen: /phase system-docker .*: done/, laterMs: 800 },
+  { name: 'as soon as the images are loaded', seen: /system-images: \d+ images loaded/, laterMs: 0 },
+  { name: 'while the services start', seen: /service\[console\]/, laterMs: 300 },
+  { name: 'when everything has just come up', seen: /phase user-docker .*: done/, laterMs: 0 },
+];
+
+let machine: Machine | undefined;
+showConsoleOnFailure(() => machine);
+let imageIds: string;
+
+/** What a whole machine has, from one that was left alone. */
+beforeAll(async () => {
+  await using whole = await Machine.start({ name: 'powercut-whole', disk: freshDisk('powercut-whole') });
+  await whole.waitForBoot();
+  imageIds = await systemImages(whole);
+});
+afterAll(async () => { await machine?.kill(); });
+
+test.each(moments)('$name: the next boot is whole', async (moment) => {
+  const disk = freshDisk('powercut');
+  await bootAndCut(disk, moment);
+  await expectWholeBoot(disk);
+});
+
+test('several times in a row on one disk: the next boot is whole', async () => {
+  const disk = freshDisk('powercut-series');
+  for (const moment of moments.slice(1, 4)) await bootAndCut(disk, moment);
+  await expectWholeBoot(disk);
+});
+
+async function bootAndCut(disk: string, { name, seen, laterMs }: Moment): Promise<void> {
+  await using victim = await Machine.start({ name: `${disk}-cut`, disk });
+  machine = victim;
+  await victim.waitForConsole(seen, 90_000, `the moment of the cut (${name})`);
+  await sleep(victim.limit(laterMs));
+  expectCleanConsole(victim);
+}
+
+async function expectWholeBoot(disk: string): Promise<void> {
+  await using after = await Machine.start({ name: `${disk}-after`, disk });
+  machine = after;
+  await after.waitForBoot();
+  expect(await notWell(after)).toEqual([]);
+  expect((await systemContainers(after)).map(({ name }) => name)).toEqual(expect.arrayContaining([...systemServices]));
+  expect(await systemImages(after)).toBe(imageIds);
+  expect(await after.ok('findmnt -no FSTYPE /var/lib/system-docker')).toBe('ext4');
+  await makeTinyImage(after);
+  expect(await after.ok('docker run --rm tiny echo works', { timeoutMs: after.limit(30_000) })).toBe('works');
+  await after.powerOff();
+  expect(diskProblems(disk)).toBe('');
+  expectCleanConsole(after);
+}
+
+async function systemImages(of: Machine): Promise<string> {
+  return of.ok('sudo system-docker images --no-trunc --format "{{.Repository}}:{{.Tag}} {{.ID}}" | sort');
+}

@@ -1,0 +1,94 @@
+/** A control API that answers what a test says, and `ros` run against it with everything it prints caught. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { ServiceStatus } from '../../../src/api/types.ts';
+import type { Io } from '../../../src/cli/io.ts';
+import { runCli } from '../../../src/cli/main.ts';
+
+/** A value is answered as JSON; a function answers by itself. */
+export type Answer = ((request: IncomingMessage, response: ServerResponse) => void) | object;
+export type Routes = Readonly<Record<string, Answer>>;
+
+export interface FakeApi {
+  readonly socketPath: string;
+  /** `GET /v1/status`, in order. */
+  readonly requests: string[];
+  readonly bodies: string[];
+}
+
+const cleanUps: (() => void)[] = [];
+afterEach(() => { for (const cleanUp of cleanUps.splice(0)) cleanUp(); });
+
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'ros-cli-'));
+  cleanUps.push(() => { rmSync(directory, { recursive: true, force: true }); });
+  return directory;
+}
+
+/** Serves `routes` (keys like `GET /v1/status`, without the query) on `socketPath`, a fresh one unless given. */
+export async function serve(routes: Routes, socketPath = join(temporaryDirectory(), 'control.sock')): Promise<FakeApi> {
+  const api: FakeApi = { socketPath, requests: [], bodies: [] };
+  const server: Server = createServer((request, response) => {
+    const { method = '', url = '' } = request;
+    api.requests.push(`${method} ${url}`);
+    let body = '';
+    request.on('data', (chunk: Buffer) => { body += chunk.toString(); });
+    request.on('end', () => {
+      if (body !== '') api.bodies.push(body);
+      const answer = routes[`${method} ${url.split('?')[0] ?? ''}`];
+      if (typeof answer === 'function') answer(request, response);
+      else if (answer === undefined) fail(404, 'ERR_ROS_NO_ROUTE', 'cannot find this')(request, response);
+      else response.end(JSON.stringify(answer));
+    });
+  });
+  await new Promise<void>((resolve) => { server.listen(socketPath, resolve); });
+  cleanUps.push(() => { server.closeAllConnections(); server.close(); });
+  return api;
+}
+
+export function fail(status: number, code: string, message: string, hint?: string) {
+  return (_request: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(status).end(JSON.stringify({ code, message, ...(hint === undefined ? {} : { hint }) }));
+  };
+}
+
+export function lines(...values: object[]) {
+  return (_request: IncomingMessage, response: ServerResponse): void => {
+    response.end(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  };
+}
+
+export interface Run { code: number; stdout: string; stderr: string; signals: string[] }
+
+export const now = new Date('2026-08-01T12:00:00Z');
+
+/** Runs `ros` with these words. `onPrint` sees all of stdout whenever there is more of it. */
+export async function ros(words: string, socketPath: string, over: Partial<Io> & { onPrint?: (stdout: string) => void } = {}): Promise<Run> {
+  const run: Run = { code: -1, stdout: '', stderr: '', signals: [] };
+  const io: Io = {
+    stdout: { async write(text) { run.stdout += text; over.onPrint?.(run.stdout); } },
+    stderr: { async write(text) { run.stderr += text; } },
+    isTty: false,
+    columns: 80,
+    euid: 0,
+    signal: new AbortController().signal,
+    now: () => now,
+    controlSocketPath: socketPath,
+    dockerSocketPath: '/nonexistent/docker.sock',
+    version: 'v0.1.0',
+    signalInit: async (signal) => { run.signals.push(signal); },
+    ...over,
+  };
+  run.code = await runCli(words === '' ? [] : words.split(' '), io);
+  return run;
+}
+
+export function service(over: Partial<ServiceStatus>): ServiceStatus {
+  return {
+    name: 'ntp', state: 'healthy', detail: '', image: 'corralos/ntp:v0.1.0', scope: 'system', enabled: true,
+    containerId: '0123456789abcdef0123', pid: 321, startedAt: '2026-08-01T11:57:57Z', restarts: 0, ...over,
+  };
+}
