@@ -48,6 +48,12 @@ static void mount_at(const char *type, const char *point, unsigned long flags, c
 
 /* ---- before the root image ---- */
 
+static bool root_in_sight(void);
+
+/*
+ * Ends when the root image has come in sight: the drivers of other hardware cost a second and more, and udev loads them
+ * later. The file system's own module therefore comes first in the list.
+ */
 static void load_modules(void)
 {
 	static char list[8192];
@@ -60,10 +66,12 @@ static void load_modules(void)
 			continue;
 		snprintf(path, sizeof path, "/modules/%s", name);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
 			say(WARNING, "cannot load module %s: %s", name, strerror(errno));
 		if (fd >= 0)
 			close(fd);
+		if (root_in_sight())
+			return;
 	}
 }
 
@@ -91,8 +99,9 @@ void prepare(void)
 			dup2(null, fd);
 	if (null > 2)
 		close(null);
-	/* No rate limit, or a talkative supervisor loses lines. The kernel insists on the newline. */
-	if (!write_file("/proc/sys/kernel/printk_devkmsg", "on\n"))
+	/* No rate limit, or a talkative supervisor loses lines. The kernel insists on the newline; set on its command line it is
+	 * locked (EINVAL). */
+	if (!write_file("/proc/sys/kernel/printk_devkmsg", "on\n") && errno != EINVAL)
 		say(WARNING, "cannot set printk_devkmsg: %s", strerror(errno));
 	load_modules();
 }
@@ -197,6 +206,15 @@ static bool loop_over(const char *file, char *device, size_t size)
 		if (fd[i] >= 0)
 			close(fd[i]);
 	return ok;
+}
+
+static bool root_in_sight(void)
+{
+	char device[272] = "", given[256] = "";
+
+	if (parameter("corral.root", given, sizeof given))
+		return access(given, F_OK) == 0;
+	return access("/root.img", F_OK) < 0 && scan(device, sizeof device, false);
 }
 
 /* Mounts the root image on /newroot. */

@@ -27,6 +27,13 @@ export class Ssh {
     return runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', this.#target, '--', command], timeoutMs, `ssh "${command}"`, input);
   }
 
+  /** What somebody who logs in is shown: an interactive login that ends at once. */
+  async login(): Promise<string> {
+    await this.#connect();
+    const { stdout } = await runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', '-tt', this.#target], 120_000, 'an interactive login', 'exit\n');
+    return stdout.replaceAll('\r', '');
+  }
+
   /** Forgets the connection: the machine has been restarted, or its sshd was killed. */
   disconnect(): void {
     this.#master?.kill('SIGKILL');
@@ -65,15 +72,25 @@ export class Ssh {
 /**
  * Waits until something answers as an ssh server; returns `Date.now()` of its first word. Gives up when `alive()` says no.
  * A connection made before the machine has its address is retried by QEMU after seconds only, so new ones are made all the
- * time, a few at once: few enough for sshd's limits on strangers (MaxStartups, PerSourcePenalties).
+ * time. Once one was refused, the machine is reachable and only sshd is missing: then few are enough, and they may take
+ * long. Never so many at once that they meet sshd's limits on strangers (MaxStartups, PerSourcePenalties).
  */
 export async function waitForBanner(port: number, timeoutMs: number, alive: () => boolean): Promise<number> {
   const deadline = Date.now() + timeoutMs;
   let first: number | undefined;
+  let reachable = false;
+  let open = 0;
   while (Date.now() < deadline) {
     if (!alive()) throw new Error('the machine ended before ssh answered');
-    void banner(port, 3_000).then((at) => { first ??= at; });
-    for (let waitedMs = 0; waitedMs < 500; waitedMs += 50) {
+    if (open < (reachable ? 3 : 8)) {
+      open += 1;
+      void banner(port, reachable ? 20_000 : 6_000).then((answer) => {
+        open -= 1;
+        if (typeof answer === 'number') first ??= answer;
+        else if (answer === 'refused') reachable = true;
+      });
+    }
+    for (let waitedMs = 0; waitedMs < 700; waitedMs += 50) {
       await sleep(50);
       if (first !== undefined) return first;
     }
@@ -82,17 +99,17 @@ export async function waitForBanner(port: number, timeoutMs: number, alive: () =
 }
 
 /** QEMU accepts the connection even when nobody listens inside, so only the server's own first words count. */
-function banner(port: number, timeoutMs: number): Promise<number | undefined> {
+function banner(port: number, timeoutMs: number): Promise<number | 'refused' | 'late'> {
   return new Promise((resolve) => {
     const socket = createConnection(port, '127.0.0.1');
-    const finish = (at: number | undefined): void => {
+    const finish = (answer: number | 'refused' | 'late'): void => {
       socket.destroy();
-      resolve(at);
+      resolve(answer);
     };
-    socket.setTimeout(timeoutMs, () => { finish(undefined); });
-    socket.on('data', (data) => { finish(data.toString('latin1').startsWith('SSH-') ? Date.now() : undefined); });
-    socket.on('error', () => { finish(undefined); });
-    socket.on('close', () => { finish(undefined); });
+    socket.setTimeout(timeoutMs, () => { finish('late'); });
+    socket.on('data', (data) => { finish(data.toString('latin1').startsWith('SSH-') ? Date.now() : 'refused'); });
+    socket.on('error', () => { finish('refused'); });
+    socket.on('close', () => { finish('refused'); });
   });
 }
 

@@ -36,6 +36,8 @@ export class Vm {
     mkdirSync(dirname(consoleLog), { recursive: true });
     const terminal = spec.serial === 'terminal';
     this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', '--', qemuProgram(), ...qemuArgs(spec, accel, { consoleLog, qmpSocket: this.#qmpSocket })], {
+      // Its own process group: Ctrl-C here must reach this process only, which then presses the power button.
+      detached: !terminal,
       stdio: terminal ? 'inherit' : [spec.serial === 'pipe' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.#process.stdin?.on('error', () => undefined); // typing at a machine that has just ended

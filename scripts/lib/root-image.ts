@@ -19,11 +19,11 @@ export async function buildRootImage(context: BuildContext, os: OsSpec, tools: T
       const all = [compression.default, ...compression.exceptions];
       const algorithms = [...new Set(all.map((one) => one.algorithm))];
       const hints = join(context.work, 'compress-hints');
-      writeFileSync(hints, compression.exceptions.flatMap((one) => hintLines(one, algorithms)).join(''));
+      // -C bounds the hints and is what unmatched files get, so the default is a hint too: the last one, for everything
+      writeFileSync(hints, [...compression.exceptions, { ...compression.default, paths: ['.*'] }].flatMap((one) => hintLines(one, algorithms)).join(''));
       await replaceByProgram(file, (partial) => tools.run('mkfs.erofs', [
         '--quiet', '-L', 'CORRAL_ROOT', '-U', ROOT_UUID, '-T', String(EPOCH), '--all-root', '-x-1',
         `-z${algorithms.join(':')}`,
-        // -C is an upper bound for the hints too
         `-C${Math.max(...all.map((one) => one.cluster))}`,
         `--compress-hints=${hints}`,
         ...(compression.extended.length > 0 ? [`-E${compression.extended.join(',')}`] : []),

@@ -72,10 +72,11 @@ function copyFolder(source: string, target: string, options: CopyOptions): numbe
       if (entry.isDirectory()) {
         visit(path);
         // an empty folder of a package is meant (/var/lib/chrony); one whose files are all excluded is not
-        if (readdirSync(from).length === 0 && options.isWanted(merged(path))) mkdirSync(to, { recursive: true });
+        if ((readdirSync(from).length === 0 || options.plainModes === true) && options.isWanted(merged(path))) mkdirSync(to, { recursive: true });
         if (existsSync(to) && options.plainModes !== true) chmodSync(to, lstatSync(from).mode & 0o7777);
         continue;
       }
+      // git keeps no empty folder: a .keep stands for one
       if (!options.isWanted(merged(path)) || /^\.(git)?keep$/.test(entry.name)) continue;
       count += 1;
       mkdirSync(dirname(to), { recursive: true });
@@ -117,8 +118,7 @@ async function linkApplets(target: string, spec: TreeSpec, inputs: TreeInputs): 
   const trees = [target, ...inputs.below];
   const home = trees.find((tree) => existsSync(join(tree, 'usr/bin/busybox')));
   if (home === undefined) throw new BuildError(`cannot link busybox applets in "${inputs.name}": it has no /usr/bin/busybox`, { hint: 'add the package busybox-static' });
-  const known = (await run('chroot', [home, '/usr/bin/busybox', '--list'])) // its libc is the tree's, not this machine's
-   .trim().split('\n');
+  const known = await appletsOf(join(home, 'usr/bin/busybox'), trees);
   const wanted = spec.busybox === 'all' ? known.filter((name) => name !== 'busybox') : spec.busybox;
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new BuildError(`cannot link busybox applets "${unknown.join('", "')}" in "${inputs.name}": this busybox has none of that name`);

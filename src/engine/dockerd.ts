@@ -27,6 +27,7 @@ export interface DaemonOptions {
 
 const readyTimeoutMs = 180_000;
 const readyPauseMs = 50;
+const logReadLimit = 16 * 1024 * 1024;
 const checkEveryMs = 10_000;
 const pingTimeoutMs = 15_000;
 /** A daemon that misses this many pings in a row hangs, and is killed. */
@@ -91,7 +92,7 @@ export class EngineDaemon {
     if (running === undefined) {
       let ended: string | undefined;
       this.#exited = new Promise((resolve) => {
-        void spawnDaemon(program, args, { logFile, cgroup, onExit: (reason) => { ended = reason; resolve(reason); } })
+        void spawnDaemon(program, args, { logFile, cgroup, onExit: (reason) => { void lastWords(logFile).then((said) => { ended = `${reason}${said}`; resolve(ended); }); } })
           .catch((error: unknown) => { ended = causeOf(error); resolve(ended); });
       });
       await waitFor(async () => {
@@ -135,4 +136,10 @@ export class EngineDaemon {
     const pid = Number.parseInt((await readTextFile(this.#options.pidFile, 64)) ?? '', 10);
     return Number.isInteger(pid) && (await processName(pid)) === 'dockerd' ? pid : undefined;
   }
+}
+
+/** The last line of a log, for the end of an error; empty when there is none. */
+async function lastWords(path: string): Promise<string> {
+  const lines = ((await readTextFile(path, logReadLimit).catch(() => undefined)) ?? '').trim().split('\n');
+  return lines.at(-1) === '' ? '' : `: ${(lines.at(-1) ?? '').slice(0, 300)}`;
 }

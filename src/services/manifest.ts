@@ -9,7 +9,7 @@ const conditions = { service_started: 'started', service_healthy: 'healthy', ser
 
 /**
  * Parses a service file: the Compose Specification's `services:` form or RancherOS's bare map of services.
- * `${NAME}` is replaced from `variables` (unknown names become empty, as in RancherOS). Throws a RosError.
+ * `${NAME}` and `${NAME:-default}` are replaced from `variables` (unknown names become empty, as in RancherOS). Throws a RosError.
  */
 export function parseManifest(text: string, origin: string, variables: Readonly<Record<string, string>>): ServiceDefinition[] {
   let document: unknown;
@@ -107,7 +107,7 @@ function words(command: string | readonly string[] | undefined): readonly string
 }
 
 function interpolate(value: unknown, variables: Readonly<Record<string, string>>): unknown {
-  if (typeof value === 'string') return value.replaceAll(/\$\$|\$\{(\w+)\}/g, (match, name: string) => (match === '$$' ? '$' : (variables[name] ?? '')));
+  if (typeof value === 'string') return value.replaceAll(/\$\$|\$\{(\w+)(?::-([^}]*))?\}/g, (match, name: string, fallback?: string) => (match === '$$' ? '$' : (variables[name] ?? fallback ?? '')));
   if (Array.isArray(value)) return value.map((entry) => interpolate(entry, variables));
   if (isMap(value)) return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, interpolate(entry, variables)]));
   return value;

@@ -60,7 +60,9 @@ export interface DaemonOptions {
 export async function spawnDaemon(program: string, args: readonly string[], options: DaemonOptions): Promise<number> {
   const log = await open(options.logFile, 'a', 0o640);
   try {
-    const script = 'echo 0 > "$1/cgroup.procs"; shift; exec "$@"';
+    // Into its cgroup first, so that no child of its is ever elsewhere. PID 1 sets no limits: the kernel's 4096 files
+    // would reach every container. The supervisor's own protection from the OOM killer is not for what it starts.
+    const script = 'echo 0 > "$1/cgroup.procs"; echo -500 > /proc/self/oom_score_adj; ulimit -n 1048576; shift; exec "$@"';
     const child = spawn('/bin/sh', ['-c', script, 'sh', options.cgroup, program, ...args], {
       detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: programPath, HOME: '/', ...options.env },
     });

@@ -65,7 +65,7 @@ describe('the first boot', () => {
   });
 
   test('greets at login with version, addresses, state and health', async () => {
-    const motd = await loginMessage(machine);
+    const motd = await machine.ssh.login();
     expect(motd).toMatch(/CorralOS v?\d/);
     expect(motd).toContain('10.0.2.15');
     expect(motd).toMatch(/state\s+on \/dev\/vdb/);
@@ -192,9 +192,4 @@ async function hostKeys(): Promise<string> {
 async function pageFromOutside(): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${machine.port(8080)}/index.html`, { signal: AbortSignal.timeout(10_000) });
   return (await response.text()).trim();
-}
-
-/** What an interactive login prints before its prompt. */
-async function loginMessage(of: Machine): Promise<string> {
-  return of.ok('cat /run/motd* /etc/motd 2> /dev/null; bash -lic true 2> /dev/null');
 }

@@ -27,7 +27,7 @@ describe('garbage as cloud-config', () => {
     expect(await notWell(bad)).toEqual([]);
     const status = JSON.parse(await bad.ok('sudo ros status --json')) as MachineStatus;
     expect(status.warnings.join('\n')).toMatch(/config/i);
-    expect(await loginMessage(bad)).toMatch(/! .*config/i);
+    expect(await bad.ssh.login()).toMatch(/! .*config/i);
     expectCleanConsole(bad);
   });
 });
@@ -61,7 +61,7 @@ describe('no state disk', () => {
     machine = memory;
     await memory.waitForBoot();
     expect(await memory.ok('hostname')).toBe('raft');
-    expect(await loginMessage(memory)).toMatch(/RAM/);
+    expect(await memory.ssh.login()).toMatch(/RAM/);
     const status = JSON.parse(await memory.ok('sudo ros status --json')) as MachineStatus;
     expect(status.state.kind).toBe('ram');
     await makeTinyImage(memory);
@@ -79,7 +79,7 @@ describe('no state disk', () => {
     machine = careful;
     await careful.waitForBoot();
     expect((JSON.parse(await careful.ok('sudo ros status --json')) as MachineStatus).state.kind).toBe('ram');
-    expect(await loginMessage(careful)).toMatch(/RAM/);
+    expect(await careful.ssh.login()).toMatch(/RAM/);
     await careful.kill();
     const after = readFileSync(diskFile(disk));
     expect(after.subarray(0, 20).toString()).toBe('somebody else\'s data');
@@ -100,8 +100,3 @@ describe('512 MB of memory', () => {
     expectCleanConsole(small);
   });
 });
-
-/** What an interactive login shows. */
-async function loginMessage(of: Machine): Promise<string> {
-  return of.ok('cat /run/motd* /etc/motd 2> /dev/null; bash -lic true 2> /dev/null');
-}

@@ -1,8 +1,8 @@
 /** The real shim as PID 1 of a PID namespace, with scripts for a supervisor. Only boot.c, which needs a machine, is another. */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildForTests, buildProduct, Shim, type Options } from './shim/shim.ts';
 
 let directory: string;
@@ -46,7 +46,7 @@ test('the supervisor gets its contract: arguments, environment, descriptors, ses
       ${steady}`,
   });
   await init.line(/^listed/);
-  const said = init.lines.map((line) => line.text);
+  const said = init.lines;
   expect(said).toContain(`args ${init.file('ros')} supervise`);
   expect(said).toContain('env PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ TERM=linux .');
   const fds = said.filter((line) => line.startsWith('fd ') && !line.includes(init.directory));
@@ -64,13 +64,14 @@ test('reaps 500 orphans, reports some and counts the rest', async () => {
     env: { log_window: '3000' },
   });
   let counted = 0;
-  for (let reported = 0; counted < 500; ) {
+  let reported = 0;
+  while (counted < 500) {
     const line = await init.line(/init: reaped (?:\d+ \(sleep\) from \/.*: exit 0|\.\.\. and (\d+) more)$/);
     counted += Number(line[1] ?? 1);
-    reported = line[1] === undefined ? reported + 1 : 0;
-    expect(reported).toBeLessThanOrEqual(20);
+    if (line[1] === undefined) reported++;
   }
   expect(counted).toBe(500);
+  expect(reported).toBeLessThanOrEqual(100); // 20 a window; a busy machine may take several windows
   expect([...init.children().values()]).not.toContain('Z');
 });
 
@@ -85,17 +86,18 @@ test('reports how an orphan ended', async () => {
 
 describe('the supervisor', () => {
   test('is started again when it dies, each time later, and its children live on', async () => {
-    await using init = shim({ supervisor: `sleep 1000 & echo "container $!"; alive; hear 0.2; kill -9 $$` });
-    await init.line(/^container/);
-    let died = await init.line(/supervisor: died: signal 9 \(Killed\)/);
+    const now = 'read -r seconds _ < /proc/uptime; echo';
+    await using init = shim({
+      supervisor: `${now} "up at $seconds"; sleep 1000 & alive; hear 0.2; ${now} "down at $seconds"; kill -9 $$`,
+    });
     for (const delayMs of [200, 400, 800]) {
+      const down = await init.line(/^down at (.*)/);
+      await init.line(/supervisor: died: signal 9 \(Killed\)/);
       await init.line(new RegExp(`restart in ${delayMs} ms`));
-      const started = await init.line(/supervisor: started/);
-      expect(started.atMs - died.atMs).toBeGreaterThan(delayMs * 0.9);
-      expect(started.atMs - died.atMs).toBeLessThan(delayMs + 1500);
-      died = await init.line(/supervisor: died/);
+      const up = await init.line(/^up at (.*)/);
+      expect(Number(up[1]) - Number(down[1])).toBeGreaterThanOrEqual(delayMs / 1000 - 0.02);
     }
-    expect(init.lines.filter((line) => line.text.includes('(sleep)'))).toEqual([]);
+    expect(init.lines.filter((line) => line.includes('(sleep)'))).toEqual([]);
   });
 
   test('that was proven is started again without the delay of its earlier deaths', async () => {
@@ -104,11 +106,9 @@ describe('the supervisor', () => {
         [ -e second ] && touch third; [ -e first ] && touch second; touch first; exit 3`,
       env: { proven: '1000' },
     });
-    await init.line(/died: exit 3/);
-    await init.line(/restart in 200 ms \(death 1\)/);
-    await init.line(/restart in 400 ms \(death 2\)/);
-    await init.line(/restart in 800 ms \(death 3\)/);
-    await init.line(/restart in 200 ms \(death 1\)/);
+    const restarts: (string | undefined)[] = [];
+    while (restarts.length < 4) restarts.push((await init.line(/restart in (.*)/))[1]);
+    expect(restarts).toEqual(['200 ms (death 1)', '400 ms (death 2)', '800 ms (death 3)', '200 ms (death 1)']);
   });
 
   test('is replaced when its heartbeat stops', async () => {
@@ -133,7 +133,7 @@ describe('the supervisor', () => {
   });
 
   test('that chatters without an end does not keep the shim from its other duties', async () => {
-    await using init = shim({ supervisor: `echo up; yes alive >&3` });
+    await using init = shim({ supervisor: `echo up; for i in {1..8}; do yes alive >&3 & done; wait` });
     await init.line(/^up/);
     init.signal('SIGTERM');
     await init.line(/signal 15: term/, 3000);
@@ -200,14 +200,14 @@ describe('signals', () => {
 
   test('an answer gives the supervisor the time it asked for', async () => {
     await using init = shim({
-      supervisor: `echo up; until hear 0.2; do alive; done; say ending halt 2; echo answered; ${steady}`,
+      supervisor: `echo up; until hear 0.2; do alive; done; say ending halt 2; ${steady}`,
       env: { answer: '300' },
     });
     await init.line(/^up/);
+    const askedAtMs = performance.now();
     init.signal('SIGTERM');
-    const answered = await init.line(/^answered/);
-    const late = await init.line(/has not ended the machine in time/);
-    expect(late.atMs - answered.atMs).toBeGreaterThan(1700);
+    await init.line(/has not ended the machine in time/);
+    expect(performance.now() - askedAtMs).toBeGreaterThan(2000);
     await init.line(/end: halt now/);
   });
 
@@ -274,7 +274,14 @@ describe('the end', () => {
   });
 
   test('takes the last words of a supervisor that dies', async () => {
-    await using init = shim({ supervisor: 'alive; say end halt; exit 0' });
+    await using init = shim({
+      supervisor: `[ -e go ] && sleep 1000; echo up; until [ -e go ]; do alive; hear 0.1; done; say end halt; exit 0`,
+    });
+    await init.line(/^up/);
+    init.signal('SIGSTOP'); // so that it finds the words and the death at once
+    writeFileSync(init.file('go'), '');
+    await vi.waitUntil(() => [...init.children().values()].includes('Z'), { timeout: 10_000 });
+    init.signal('SIGCONT');
     await init.line(/end: halt now/);
   });
 

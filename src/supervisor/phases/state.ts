@@ -5,6 +5,7 @@ import { waitFor } from '../../lib/wait.ts';
 import { bindMount, checkFilesystem, filesystemType, findDevice, formatExt4, isBlank, mountOnce, unmount } from '../../sys/disk.ts';
 import { tryRun } from '../../sys/exec.ts';
 import { openLogFile } from '../../sys/sinks.ts';
+import { loadDrivers } from '../../sys/drivers.ts';
 import { mounts } from '../../sys/proc.ts';
 import { paths, type Machine } from '../machine.ts';
 import { keepFound } from './config.ts';
@@ -51,6 +52,8 @@ async function openDisk(machine: Machine): Promise<Machine['state'] | undefined>
   if (wanted === 'none') return undefined;
   const spec = wanted ?? label;
   let device = await findDevice(spec);
+  // PID 1 loaded only the drivers of the disk with the root image, and udev comes after state: look at the other disks, too.
+  if (device === undefined) { await loadDrivers(); device = await findDevice(spec); }
   if (device === undefined && autoformat.length > 0) device = await formatFirstBlank(machine, autoformat);
   if (device === undefined && wait) device = await waitForDevice(machine, spec);
   if (device === undefined) {

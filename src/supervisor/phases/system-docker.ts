@@ -18,7 +18,6 @@ export const systemDockerd = {
     // Containers outlive the daemon: its death must cost nothing but the time to start it again.
     '--live-restore',
     '--storage-driver', 'overlay2', '--exec-opt', 'native.cgroupdriver=cgroupfs', '--cgroup-parent', '/system',
-    '--add-runtime', 'crun=/usr/bin/crun', '--default-runtime', 'crun',
     '--log-level', 'warn',
   ],
 } as const;

@@ -42,11 +42,6 @@ say() { echo "$*" >&3; }
 hear() { read -t "$1" -u 3 heard; }
 `;
 
-export interface Line {
-  readonly text: string;
-  readonly atMs: number;
-}
-
 export interface Ending {
   readonly code: number | null;
   /** reboot(2) in a PID namespace: SIGHUP for a restart, SIGINT for power-off and halt. */
@@ -55,7 +50,7 @@ export interface Ending {
 
 export class Shim implements AsyncDisposable {
   readonly directory: string;
-  readonly lines: Line[] = [];
+  readonly lines: string[] = [];
   readonly ended: Promise<Ending>;
   readonly #process: ChildProcess;
   #next = 0;
@@ -84,7 +79,7 @@ export class Shim implements AsyncDisposable {
     const stream = this.#process.stderr;
     if (!stream) throw new Error('cannot read the log of the shim');
     createInterface(stream).on('line', (text) => {
-      this.lines.push({ text, atMs: performance.now() });
+      this.lines.push(text);
       this.#wake();
     });
     this.ended = new Promise((resolve) => {
@@ -97,17 +92,16 @@ export class Shim implements AsyncDisposable {
   }
 
   /** The next line (after those already returned) that matches; in the words of the log when it does not come. */
-  async line(pattern: RegExp, withinMs = 15_000): Promise<RegExpExecArray & { readonly atMs: number }> {
+  async line(pattern: RegExp, withinMs = 15_000): Promise<RegExpExecArray> {
     const until = performance.now() + withinMs;
     for (;;) {
       for (; this.#next < this.lines.length; ) {
-        const line = this.lines[this.#next++];
-        const match = line && pattern.exec(line.text);
-        if (match) return Object.assign(match, { atMs: line.atMs });
+        const match = pattern.exec(this.lines[this.#next++] ?? '');
+        if (match) return match;
       }
       const leftMs = until - performance.now();
       if (leftMs <= 0 || this.#over) {
-        const log = this.lines.map((line) => line.text).join('\n');
+        const log = this.lines.join('\n');
         const state = this.#over ? ', which has ended' : '';
         throw new Error(`cannot find ${pattern} in the log of the shim${state}:\n${log}`);
       }

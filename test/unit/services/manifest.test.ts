@@ -27,7 +27,8 @@ describe('a service file', () => {
   });
 
   it('puts variables in their places, and nothing for unknown ones', () => {
-    expect(one('a:\n  image: "os/a:${VERSION}${NOPE}$$"\n', { VERSION: 'v1' })).toMatchObject({ image: 'os/a:v1$' });
+    expect(one('a:\n  image: "os/a:${VERSION}${NOPE}$${NOPE:-x}"\n', { VERSION: 'v1' })).toMatchObject({ image: 'os/a:v1${NOPE:-x}' });
+    expect(one('a:\n  image: "os/a:${NOPE:-22}"\n')).toMatchObject({ image: 'os/a:22' });
   });
 
   it.each([
