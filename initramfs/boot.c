@@ -143,24 +143,30 @@ static bool parameter(const char *name, char *value, size_t size)
 	return found;
 }
 
-/* Says in `what` what stands at the device; true: our root image. */
+/*
+ * Says in `what` what stands at the device; true: our root image. squashfs has no volume name, so the build appends a
+ * block with ours (scripts/lib/root-image.ts).
+ */
 static bool is_root(const char *device, char *what, size_t size)
 {
-	unsigned char super[128]; /* of erofs: little-endian magic first, 16 bytes of volume name at 64 */
+	struct { char magic[4]; uint32_t fields[9]; uint64_t bytes_used; } super;
+	char name[sizeof ROOT_NAME] = "";
 	int fd = open(device, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : pread(fd, super, sizeof super, 1024);
+	ssize_t got = fd < 0 ? -1 : pread(fd, &super, sizeof super, 0);
 
 	if (got < 0)
 		snprintf(what, size, "%s", strerror(errno));
 	else if (got == 0)
 		*what = 0; /* a loop device without a file and the like: not worth a word */
-	else if (got < (ssize_t)sizeof super || memcmp(super, "\xe2\xe1\xf5\xe0", 4))
-		snprintf(what, size, "no erofs");
+	else if (got < (ssize_t)sizeof super || memcmp(super.magic, "hsqs", 4))
+		snprintf(what, size, "no squashfs");
+	else if (pread(fd, name, sizeof name, (off_t)((super.bytes_used + 4095) & ~4095ull)) < (ssize_t)sizeof name || strcmp(name, ROOT_NAME))
+		snprintf(what, size, "squashfs, but not named " ROOT_NAME);
 	else
-		snprintf(what, size, "erofs named \"%.16s\"", (char *)super + 64);
+		snprintf(what, size, ROOT_NAME);
 	if (fd >= 0)
 		close(fd);
-	return !strcmp(what, "erofs named \"" ROOT_NAME "\"");
+	return !strcmp(what, ROOT_NAME);
 }
 
 /* The first by name, so that it is the same one every time; with `tell`, every device is described. */
@@ -232,7 +238,7 @@ static bool find_root(void)
 		if (is_given)
 			snprintf(device, sizeof device, "%s", given);
 		if (is_given || is_file || scan(device, sizeof device, false)) {
-			if (mount(device, "/newroot", "erofs", MS_RDONLY, NULL) == 0) {
+			if (mount(device, "/newroot", "squashfs", MS_RDONLY, NULL) == 0) {
 				say(INFO, "root image: %s", device);
 				return true;
 			}

@@ -15,7 +15,7 @@ import { buildRos } from './ros-binary.ts';
 import { writeSbom } from './sbom.ts';
 import { readOsSpec, type OsSpec } from './spec.ts';
 import { runStep } from './step.ts';
-import { buildLayers, readSystemImages, writeSystemArchive, type SystemImage } from './system-images.ts';
+import { buildLayers, listImages, readSystemImages, type SystemImage } from './system-images.ts';
 import { openToolbox, type Toolbox } from './tools.ts';
 
 export async function buildImage(context: BuildContext, options: { readonly refresh: boolean }): Promise<void> {
@@ -40,19 +40,12 @@ export async function assemble(context: BuildContext, os: OsSpec, images: readon
 
   const ros = await buildRos(context);
   const layers = await buildLayers(context, os, packages, images);
-  const archiveFolder = join(context.work, 'images');
-  const archive = await runStep(context, {
-    name: 'system images',
-    script: import.meta.filename,
-    inputs: [images, [...layers.values()].map((layer) => layer.sha256), os.services, context.version],
-    outputs: [join(archiveFolder, 'system.tar'), join(archiveFolder, 'system.json')],
-    work: () => writeSystemArchive(context, images, layers, os.services, archiveFolder),
-  });
+  const list = listImages(context, images, layers, os.services);
 
   await buildInitramfs(context, os, kernel, join(folderOf('busybox-static'), 'usr/bin/busybox'));
-  const tree = await buildRootTree(context, { os, packages, kernel, tools, ros: ros.file, npmFolders: ros.modules, images, archive, archiveFolder });
+  const tree = await buildRootTree(context, { os, packages, kernel, tools, ros: ros.file, npmFolders: ros.modules, images, layers, list });
   await buildRootImage(context, os, tools, toolVersions, tree);
-  writeSbom(context, { os, packages, kernelPackage, images, archive, npmFolders: ros.modules, results: ['vmlinuz', 'initramfs.img', 'root.img'] });
+  writeSbom(context, { os, packages, kernelPackage, images, list, npmFolders: ros.modules, results: ['vmlinuz', 'initramfs.img', 'root.img'] });
 }
 
 interface Fetched { readonly packages: Packages; readonly kernelPackage: string }

@@ -11,9 +11,10 @@ import { collectLicences } from './licences.ts';
 import { unpackedFolder, type Packages } from './packages.ts';
 import type { OsSpec } from './spec.ts';
 import { runStep } from './step.ts';
-import { treeFolder, type SystemArchive, type SystemImage } from './system-images.ts';
+import { installLayers, treeFolder, type Layer, type SystemImage, type SystemImageList } from './system-images.ts';
 import type { Toolbox } from './tools.ts';
 import { buildTree } from './tree.ts';
+import { linkDuplicates } from './duplicates.ts';
 
 export interface RootParts {
   readonly os: OsSpec;
@@ -24,9 +25,8 @@ export interface RootParts {
   /** folders of node_modules whose code is in ros */
   readonly npmFolders: readonly string[];
   readonly images: readonly SystemImage[];
-  readonly archive: SystemArchive;
-  /** where system.tar and system.json are */
-  readonly archiveFolder: string;
+  readonly layers: ReadonlyMap<string, Layer>;
+  readonly list: SystemImageList;
 }
 
 /** Returns the tree's folder and a hash of all that went into it. */
@@ -37,7 +37,7 @@ export async function buildRootTree(context: BuildContext, parts: RootParts): Pr
   const services = join(context.source, 'system-services');
   const { compression: _, ...spec } = os.root;
   const inputs = [
-    spec, os.exclude, os.kernel, os.services, packages, parts.kernel.release, parts.archive, parts.npmFolders, context.version,
+    spec, os.exclude, os.kernel, os.services, packages, parts.kernel.release, parts.list, parts.npmFolders, context.version,
     hashTree(overlay), hashFile(parts.ros), os.services.map((name) => hashTree(join(services, name, 'service.yml'))),
   ];
   const digest = await runStep(context, {
@@ -55,11 +55,12 @@ export async function buildRootTree(context: BuildContext, parts: RootParts): Pr
       install(parts.ros, join(folder, 'usr/bin/ros'), 0o755);
       const share = join(folder, 'usr/share/ros');
       for (const name of os.services) copyManifest(join(services, name), join(share, 'services', name));
-      for (const name of ['system.tar', 'system.json']) install(join(parts.archiveFolder, name), join(share, 'images', name), 0o644);
       writeFileSync(join(share, 'os-release'), osRelease(context), { mode: 0o644 });
       writeFileSync(join(share, 'licenses.txt'), collectLicences(context, packages, parts.npmFolders), { mode: 0o644 });
       checkLibraries('the root', [folder]);
       checkBoundPrograms(context, folder, parts.images);
+      await installLayers(folder, parts.list, parts.layers); // after the checks: their libraries are in their own chain
+      linkDuplicates(folder);
       return hashTree(folder);
     },
   });

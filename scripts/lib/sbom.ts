@@ -7,14 +7,14 @@ import { hashFile } from './hash.ts';
 import { copyrightPath, npmLicencePath } from './licences.ts';
 import type { Packages } from './packages.ts';
 import type { OsSpec } from './spec.ts';
-import type { SystemArchive, SystemImage } from './system-images.ts';
+import type { SystemImage, SystemImageList } from './system-images.ts';
 
 export interface SbomInputs {
   readonly os: OsSpec;
   readonly packages: Packages;
   readonly kernelPackage: string;
   readonly images: readonly SystemImage[];
-  readonly archive: SystemArchive;
+  readonly list: SystemImageList;
   readonly npmFolders: readonly string[];
   readonly results: readonly string[];
 }
@@ -28,7 +28,7 @@ export function writeSbom(context: BuildContext, inputs: SbomInputs): string {
     suite: inputs.os.suite,
     kernel: { package: inputs.kernelPackage, version: inputs.packages[inputs.kernelPackage]?.version },
     files: Object.fromEntries(inputs.results.map((name) => [name, { sha256: hashFile(join(context.out, name)) }])),
-    images: inputs.archive.images,
+    images: Object.fromEntries(Object.entries(inputs.list.images).map(([tag, { id }]) => [tag, id])),
     debian: debianPackages(context, inputs),
     npm: npmModules(context, inputs.npmFolders),
   };

@@ -54,14 +54,8 @@ const config = z.strictObject({
 
 const imageSpec = z.strictObject({ from: z.string().optional(), ...tree, config: config.prefault({}) });
 
-const compression = z.strictObject({
-  /** as mkfs.erofs -z takes it, e.g. `zstd,level=19` */
-  algorithm: z.string(),
-  /** bytes of a physical cluster */
-  cluster: z.number().int(),
-  /** extended regular expressions on paths in the root */
-  paths: z.array(z.string()).default([]),
-});
+/** zstd; `block` is the bytes that are compressed, and unpacked, at a time. */
+const compression = z.strictObject({ level: z.number().int().min(1).max(22), block: z.number().int() });
 
 const osSpec = z.strictObject({
   suite: z.string(),
@@ -75,7 +69,7 @@ const osSpec = z.strictObject({
     without: names.default([]),
   }),
   initramfs: z.strictObject({ modules: names, busybox: z.array(z.string()), directories: z.array(path) }),
-  root: z.strictObject({ ...tree, compression: z.strictObject({ default: compression, exceptions: z.array(compression).default([]), extended: z.array(z.string()).default([]) }) }),
+  root: z.strictObject({ ...tree, compression }),
   services: z.array(z.string()),
   tools: z.array(z.string()),
 });
@@ -84,7 +78,6 @@ export type OsSpec = z.output<typeof osSpec>;
 export type ImageSpec = z.output<typeof imageSpec>;
 export type ImageConfig = z.output<typeof config>;
 export type PackageChoice = z.output<typeof packageChoice>;
-export type Compression = z.output<typeof compression>;
 
 /** What the root and each system image have in common: a tree of files made of packages and a folder on top. */
 export interface TreeSpec {

@@ -1,8 +1,8 @@
 /**
- * The system containers' images: one layer per folder of system-services/, shared ones (`_base`) once, all in one archive
- * for `docker load`. The image ids are content hashes, so the supervisor can tell whether an engine has them already.
+ * The system containers' images: one layer per folder of system-services/, shared ones (`_base`) once. They lie in the root
+ * as folders, and the engine uses them from there (docs/adr/0005-attached-images.md); the archives only give them their ids.
  */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeTar, type ArchiveEntry } from './archive.ts';
 import { checkLibraries } from './check-libraries.ts';
@@ -11,6 +11,7 @@ import { BuildError } from './error.ts';
 import { hashTree, sha256 } from './hash.ts';
 import { unpackedFolder, type Packages } from './packages.ts';
 import { readImageSpec, type ImageSpec, type OsSpec } from './spec.ts';
+import { run } from './run.ts';
 import { runStep } from './step.ts';
 import { buildTree, listTree, type TreeEntry } from './tree.ts';
 
@@ -106,33 +107,39 @@ export async function buildLayers(context: BuildContext, os: OsSpec, packages: P
   return layers;
 }
 
-export interface SystemArchive {
-  /** sha256 of the archive */
-  readonly content: string;
-  /** tag → image id */
-  readonly images: Readonly<Record<string, string>>;
+/** What the supervisor reads (src/engine/attached-images.ts): `system.json`. */
+export interface SystemImageList {
+  readonly images: Readonly<Record<string, { readonly id: string; readonly config: string }>>;
+  /** By diff id: the folder in the root and the bytes in it. */
+  readonly layers: Readonly<Record<string, { readonly path: string; readonly size: number }>>;
 }
 
-/** Writes the archive with every service's image, and the JSON file beside it that tells what is in it. */
-export function writeSystemArchive(context: BuildContext, images: readonly SystemImage[], layers: ReadonlyMap<string, Layer>, services: readonly string[], folder: string): SystemArchive {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+const SHARE = 'usr/share/ros/images';
+
+/** The services' images and the layers that they are made of. */
+export function listImages(context: BuildContext, images: readonly SystemImage[], layers: ReadonlyMap<string, Layer>, services: readonly string[]): SystemImageList {
   const shipped = images.filter((image) => services.includes(image.name)).map((image) => {
     const own = image.chain.map((name) => layers.get(name)).filter((layer) => layer !== undefined);
-    const config = Buffer.from(JSON.stringify(imageConfig(image, images, own)));
-    return { tag: `corralos/${image.name}:${context.version}`, layers: own, config, id: sha256(config) };
+    const config = JSON.stringify(imageConfig(image, images, own));
+    return { tag: `corralos/${image.name}:${context.version}`, own, config, id: `sha256:${sha256(Buffer.from(config))}` };
   });
-  const used = new Map(shipped.flatMap((one) => one.layers).map((layer) => [layer.sha256, layer]));
-  const manifest = shipped.map((one) => ({ Config: `${one.id}.json`, RepoTags: [one.tag], Layers: one.layers.map((layer) => `${layer.sha256}/layer.tar`) }));
-  const plain = (path: string, content: Buffer | string): ArchiveEntry => ({ path, kind: 'file', mode: 0o644, content });
-  const content = writeTar(join(folder, 'system.tar'), [
-    plain('manifest.json', Buffer.from(JSON.stringify(manifest))),
-    ...shipped.map((one) => plain(`${one.id}.json`, one.config)),
-    ...[...used.values()].flatMap((layer): ArchiveEntry[] => [{ path: layer.sha256, kind: 'folder', mode: 0o755 }, plain(`${layer.sha256}/layer.tar`, layer.file)]),
-  ]);
-  const index = { content, images: Object.fromEntries(shipped.map((one) => [one.tag, `sha256:${one.id}`])) };
-  writeFileSync(join(folder, 'system.json'), `${JSON.stringify(index, null, 2)}\n`);
-  return index;
+  const used = new Map(shipped.flatMap((one) => one.own).map((layer) => [layer.sha256, layer]));
+  return {
+    images: Object.fromEntries(shipped.map(({ tag, id, config }) => [tag, { id, config }])),
+    layers: Object.fromEntries([...used.values()].map((layer) => [`sha256:${layer.sha256}`, { path: `/${SHARE}/layers/${layer.name}`, size: layer.size }])),
+  };
+}
+
+/** Lays the layers out in the root as folders, where the engine finds them: with the owners and modes of their archives. */
+export async function installLayers(root: string, list: SystemImageList, layers: ReadonlyMap<string, Layer>): Promise<void> {
+  for (const [id, { path }] of Object.entries(list.layers)) {
+    const layer = [...layers.values()].find(({ sha256: digest }) => id === `sha256:${digest}`);
+    if (layer === undefined) throw new BuildError(`cannot install layer "${id}": it was not built`);
+    const folder = join(root, path);
+    mkdirSync(folder, { recursive: true });
+    await run('tar', ['--extract', '--same-permissions', '--same-owner', '--numeric-owner', '--file', layer.file, '--directory', folder]);
+  }
+  writeFileSync(join(root, SHARE, 'system.json'), `${JSON.stringify(list, null, 2)}\n`, { mode: 0o644 });
 }
 
 /** The OCI image configuration. Settings that a folder leaves out come from the one it is made from. */

@@ -38,22 +38,6 @@ export function createDockerEngine(socketPath: string): Engine {
       }
     },
 
-    async removeImage(reference) {
-      await docker.getImage(reference).remove({ force: true }).catch((error: unknown) => { if (statusOf(error) !== 404) throw failure('remove image', reference, error); });
-    },
-
-    async load(archive) {
-      const answer = await docker.loadImage(archive, { quiet: 1 });
-      // The engine reports a broken archive inside a 200 answer.
-      const lines = createInterface({ input: answer as Readable });
-      let failed: string | undefined;
-      for await (const line of lines) {
-        const message = parseJson(line) as { error?: string } | undefined;
-        failed ??= message?.error;
-      }
-      if (failed !== undefined) throw new RosError('ERR_ROS_LOAD', `cannot load images: ${failed}`);
-    },
-
     async list(label) {
       const found = await docker.listContainers({ all: true, filters: { label: [label] } });
       const infos = await Promise.all(found.map(({ Id }) => inspect(Id)));

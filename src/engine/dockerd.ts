@@ -53,6 +53,8 @@ export class EngineDaemon {
     return how;
   }
 
+  async isRunning(): Promise<boolean> { return (await this.#pid()) !== undefined; }
+
   /** Checks at once: whoever sees the daemon's event stream end calls this, and a death is noticed in milliseconds. */
   poke(): void { this.#poke(); }
 

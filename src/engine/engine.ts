@@ -1,6 +1,4 @@
 /** The container-engine seam: what the rest of the supervisor may ask of an engine, in our verbs. */
-import type { Readable } from 'node:stream';
-
 /** A container as the service manager wants it. Paths are the host's; durations in milliseconds. */
 export interface ContainerSpec {
   readonly name: string;
@@ -77,9 +75,6 @@ export interface Engine {
   version(): Promise<string>;
   /** The id of an image, undefined when the engine does not have it. */
   imageId(reference: string): Promise<string | undefined>;
-  removeImage(reference: string): Promise<void>;
-  /** Loads a docker archive; resolves when the engine has taken all of it. */
-  load(archive: Readable): Promise<void>;
   /** Every container that has this label, running or not. */
   list(label: string): Promise<ContainerInfo[]>;
   /** The container of that name or id, undefined when there is none. */

@@ -8,7 +8,6 @@ import { readEarlyConfig } from './phases/config.ts';
 import { applySettings, loadModules } from './phases/settings.ts';
 import { closeState, openState } from './phases/state.ts';
 import { startSystemDocker, stopSystemDocker } from './phases/system-docker.ts';
-import { loadSystemImages } from './phases/system-images.ts';
 import { awaitSystemServices, startSystemServices, stopServices } from './phases/system-services.ts';
 import { awaitUserDocker } from './phases/user-docker.ts';
 import { essential, phase, type Sequence } from './sequencer.ts';
@@ -17,7 +16,6 @@ export const bootSequence: Sequence<Machine> = [
   phase('config', readEarlyConfig),
   phase('state', openState),
   essential('system-docker', startSystemDocker, applySettings, loadModules),
-  essential('system-images', loadSystemImages),
   essential('system-services', startSystemServices),
   phase('user-docker', awaitUserDocker, awaitSystemServices),
 ];

@@ -83,7 +83,10 @@ export class Machine {
     const deadline = Date.now() + limit;
     try {
       await waitForBanner(this.port(22), limit, () => this.vm.running);
-      await this.until('a login as rancher over ssh', deadline - Date.now(), async () => (await this.ssh.run('true')).code === 0);
+      await this.until('a login as rancher over ssh', deadline - Date.now(), async () => {
+        const { code, stderr } = await this.ssh.run('true');
+        return code === 0 || stderr.trim();
+      });
     } catch (error) {
       throw new Error(`${String(error)}\nThe console's last lines:\n${this.console.tail()}`, { cause: error });
     }
@@ -96,9 +99,9 @@ export class Machine {
     let report: BootReport | undefined;
     await this.until('systemHealthy and userDocker in "ros boot"', Math.max(deadline - Date.now(), 1_000), async () => {
       const answer = await this.run('sudo ros boot --json');
-      if (answer.code !== 0) return false;
+      if (answer.code !== 0) return `exit code ${answer.code}: ${answer.stderr.trim()}`;
       report = JSON.parse(answer.stdout) as BootReport;
-      return report.bootMs.systemHealthy !== undefined && report.bootMs.userDocker !== undefined;
+      return report.bootMs.systemHealthy !== undefined && report.bootMs.userDocker !== undefined || JSON.stringify(report.bootMs);
     });
     if (report === undefined) throw new Error('no boot report');
     return report;
@@ -113,14 +116,19 @@ export class Machine {
     return stdout.trim();
   }
 
-  /** Asks again and again until it is so; the limit is as given, not stretched. An error counts as not yet. Returns the ms it took. */
-  async until(what: string, limitMs: number, check: () => Promise<boolean>): Promise<number> {
+  /**
+   * Asks again and again until it is so; the limit is as given, not stretched. An error or a text (why not) counts as not
+   * yet; the last one is told when the time is over. Returns the ms it took.
+   */
+  async until(what: string, limitMs: number, check: () => Promise<boolean | string>): Promise<number> {
     const begin = Date.now();
     let last: unknown;
     while (Date.now() - begin < limitMs) {
       if (!this.vm.running) throw new Error(`the machine ended while waiting for ${what}:\n${this.console.tail()}`);
       try {
-        if (await check()) return Date.now() - begin;
+        const answer = await check();
+        if (answer === true) return Date.now() - begin;
+        last = answer === false ? undefined : answer;
       } catch (error) {
         last = error;
       }

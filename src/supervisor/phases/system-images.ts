@@ -1,45 +1,57 @@
-/** Loads the system images from the root image into System Docker, once per content. */
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+/**
+ * Makes the system images of the root image known to System Docker, once per content, before it starts. Nothing is
+ * copied: see engine/attached-images.ts. What a power cut leaves half-written is written again, for the stamp comes last.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { dataRootEntries, repositories, type Entry, type ImageList } from '../../engine/attached-images.ts';
 import { RosError } from '../../lib/errors.ts';
 import { run } from '../../sys/exec.ts';
 import { exists, readTextFile, writeFileAtomic } from '../../sys/files.ts';
 import { paths, type Machine } from '../machine.ts';
 
-/** What `scripts/` writes beside the archive: its sha256 and the id of every image in it. */
-interface SystemImages { readonly content: string; readonly images: Readonly<Record<string, string>> }
+/** Holds the hash of the list that has been attached whole; it lies in the data root, so that it goes when that goes. */
+const stamp = `${paths.systemData}/.ros-images`;
+const ours = 'corralos/';
+const fileLimit = 1024 * 1024;
 
-/** Holds the content that has been loaded whole; it lies in the data root, so that it goes when that goes. */
-export const imagesStamp = `${paths.systemData}/.ros-images`;
-/** Is there while a load is under way: layers that it left may be cut short. */
-const loadingMark = `${paths.systemData}/.ros-images-loading`;
-const listLimit = 1024 * 1024;
+export async function attachSystemImages(machine: Machine): Promise<void> {
+  const text = await readTextFile(`${paths.share}/images/system.json`, fileLimit);
+  if (text === undefined) throw new RosError('ERR_ROS_IMAGES', 'cannot attach system images: the root image carries none');
+  const content = createHash('sha256').update(text).digest('hex');
+  if ((await readTextFile(stamp, fileLimit))?.trim() === content) return;
+  const list = JSON.parse(text) as ImageList;
+  await dropStaleLayers();
+  await Promise.all(dataRootEntries(list).map(write));
+  const references = join(paths.systemData, 'image/overlay2/repositories.json');
+  await writeFileAtomic(references, repositories(list, parse(await readTextFile(references, fileLimit)), ours), 0o600);
+  if (machine.state.kind === 'disk') await run('sync', ['-f', paths.systemData], { timeoutMs: 120_000 });
+  await writeFileAtomic(stamp, `${content}\n`, 0o600);
+  machine.log.info(`system-images: ${Object.keys(list.images).length} attached`);
+}
 
-export async function loadSystemImages(machine: Machine): Promise<void> {
-  const { content, images } = await readList();
-  if ((await readTextFile(imagesStamp, 200))?.trim() === content && (await allPresent(machine, images))) return;
-  if (await exists(loadingMark)) {
-    machine.log.warn('system-images: an earlier load was cut off, removing what it left');
-    for (const reference of Object.keys(images)) await machine.systemEngine.removeImage(reference);
+async function write(entry: Entry): Promise<void> {
+  const path = join(paths.systemData, entry.path);
+  await mkdir(dirname(path), { recursive: true, mode: 0o710 });
+  await rm(path, { recursive: true, force: true });
+  if ('link' in entry) await symlink(entry.link, path);
+  else await writeFile(path, entry.text, { mode: 0o600 });
+}
+
+/** Forgets the layers of another version's root image: their folders are gone, and Docker would stumble over them. */
+async function dropStaleLayers(): Promise<void> {
+  const layers = join(paths.systemData, 'image/overlay2/layerdb/sha256');
+  for (const chain of await readdir(layers).catch(() => [])) {
+    const cacheId = await readTextFile(join(layers, chain, 'cache-id'), 200);
+    const driver = join(paths.systemData, 'overlay2', cacheId ?? '-');
+    const target = await readlink(join(driver, 'diff')).catch(() => undefined);
+    if (target === undefined || (await exists(target))) continue;
+    await rm(join(layers, chain), { recursive: true, force: true });
+    await rm(driver, { recursive: true, force: true });
   }
-  await writeFileAtomic(loadingMark, `${content}\n`, 0o600);
-  const startMs = machine.clock.uptimeMs();
-  await machine.systemEngine.load(createReadStream(`${paths.share}/images/system.tar`, { highWaterMark: 1024 * 1024 }));
-  if (!(await allPresent(machine, images))) throw new RosError('ERR_ROS_LOAD', 'cannot load system images: the engine took the archive but lacks images of it');
-  // The engine does not fsync layers: the stamp may only be written when they are on the disk.
-  if (machine.state.kind === 'disk') await run('sync', ['-f', paths.systemData], { timeoutMs: 300_000 });
-  await writeFileAtomic(imagesStamp, `${content}\n`, 0o600);
-  await rm(loadingMark, { force: true });
-  machine.log.info(`system-images: ${Object.keys(images).length} images loaded in ${machine.clock.uptimeMs() - startMs} ms`);
 }
 
-async function readList(): Promise<SystemImages> {
-  const text = await readTextFile(`${paths.share}/images/system.json`, listLimit);
-  if (text === undefined) throw new RosError('ERR_ROS_LOAD', 'cannot load system images: the root image carries none');
-  return JSON.parse(text) as SystemImages;
-}
-
-async function allPresent(machine: Machine, images: SystemImages['images']): Promise<boolean> {
-  const ids = await Promise.all(Object.keys(images).map((reference) => machine.systemEngine.imageId(reference)));
-  return Object.values(images).every((id, index) => ids[index] === id);
+function parse(text: string | undefined): unknown {
+  try { return text === undefined ? undefined : JSON.parse(text); } catch { return undefined; }
 }

@@ -17,8 +17,6 @@ export class FakeEngine implements Engine {
   async ping(): Promise<void> { return; }
   async version(): Promise<string> { return 'fake'; }
   async imageId(reference: string): Promise<string | undefined> { return this.images.get(reference); }
-  async removeImage(reference: string): Promise<void> { this.images.delete(reference); }
-  async load(): Promise<void> { return; }
   async logs(): Promise<void> { return; }
 
   async list(label: string): Promise<ContainerInfo[]> {
