@@ -1,5 +1,5 @@
 /** Picks the kernel modules that os.yml names, with what they depend on, and lays them out for modprobe. */
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BuildError } from './error.ts';
 import { run } from './run.ts';
@@ -62,22 +62,25 @@ export function selectModules(modules: KernelModules, wanted: readonly string[],
   return [...new Set(selected.flatMap((path) => [...(modules.dependencies.get(path) ?? []), path]))];
 }
 
-/** Copies modules uncompressed: the image's own compression is better at it, and loading needs no xz. Returns the new paths. */
-export async function copyModules(modules: KernelModules, paths: readonly string[], rename: (path: string) => string): Promise<string[]> {
+/** What is larger as Debian ships it (xz) stays so in the root: xfs, cifs and the like make 5 MB, and are seldom loaded. */
+const LARGE_XZ_BYTES = 250_000;
+
+/** Copies modules, uncompressed where the file is at most `keepAbove` bytes: loading then needs no xz. Returns the new paths. */
+export async function copyModules(modules: KernelModules, paths: readonly string[], rename: (path: string) => string, keepAbove = Number.POSITIVE_INFINITY): Promise<string[]> {
   const copies = paths.map((path) => ({ from: join(modules.folder, path), to: rename(path) }));
   for (const { from, to } of copies) {
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(from, to);
   }
-  const compressed = copies.map(({ to }) => to).filter((to) => to.endsWith('.xz'));
+  const compressed = copies.map(({ to }) => to).filter((to) => to.endsWith('.xz') && statSync(to).size <= keepAbove);
   for (let at = 0; at < compressed.length; at += 200) await run('xz', ['--decompress', '--force', ...compressed.slice(at, at + 200)]);
-  return copies.map(({ to }) => to.replace(/\.xz$/, ''));
+  return copies.map(({ to }) => (compressed.includes(to) ? to.replace(/\.xz$/, '') : to));
 }
 
 /** Fills `<root>/usr/lib/modules/<release>`, with the indexes that modprobe reads. */
 export async function installModules(modules: KernelModules, paths: readonly string[], root: string, tools: Toolbox): Promise<void> {
   const target = join(root, 'usr/lib/modules', modules.release);
-  await copyModules(modules, paths, (path) => join(target, path));
+  await copyModules(modules, paths, (path) => join(target, path), LARGE_XZ_BYTES);
   for (const name of INDEXES) copyFileSync(join(modules.folder, name), join(target, name));
   await tools.run('depmod', ['-b', join(root, 'usr'), modules.release]);
 }

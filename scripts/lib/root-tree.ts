@@ -119,8 +119,7 @@ function checkBoundPrograms(context: BuildContext, root: string, images: readonl
       if (missing.length > 0) problems.push(`cannot run program "${path}" of the root in image ${image.name}: no ${missing.join(', ')} there`);
     }
   }
-  if (problems.length > 0) console.warn(`\nwarning: ${problems.join('\nwarning: ')}\n`); // TEMPORARY
-  if (problems.length > 99) throw new BuildError(problems.join('\n'), { hint: 'add the packages that bring the libraries to the image.yml' });
+  if (problems.length > 0) throw new BuildError(problems.join('\n'), { hint: 'add the packages that bring the libraries to the image.yml' });
 }
 
 function boundPrograms(manifest: string): string[] {

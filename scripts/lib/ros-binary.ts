@@ -2,12 +2,13 @@
  * The product, /usr/bin/ros: src/main.ts bundled to one CommonJS file and put into the pinned Node as a single executable.
  * The order counts: strip first, inject after; the other way round the injected note is lost.
  */
-import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import type { BuildContext } from './context.ts';
 import { BuildError, messageOf } from './error.ts';
 import { hashFile, hashTree } from './hash.ts';
+import { trimIcu } from './icu.ts';
 import { run } from './run.ts';
 import { runStep } from './step.ts';
 
@@ -36,10 +37,7 @@ export async function buildRos(context: BuildContext): Promise<RosBinary> {
       const folder = dirname(file);
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
-      const bundled = await bundle(context, main, join(folder, 'ros.cjs')).catch(async (error: unknown) => {
-        console.warn(`warning: ${messageOf(error)}; a PLACEHOLDER is built instead`); // TEMPORARY, until src/ is whole
-        return await bundle(context, placeholder(folder), join(folder, 'ros.cjs'));
-      });
+      const bundled = await bundle(context, main, join(folder, 'ros.cjs'));
       await makeExecutable(node, folder, file);
       await checkRuns(file, folder);
       return bundled;
@@ -100,6 +98,9 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   copyFileSync(node, partial);
   chmodSync(partial, 0o755);
   await run('strip', ['--strip-all', partial]);
+  const binary = readFileSync(partial);
+  trimIcu(binary);
+  writeFileSync(partial, binary);
   await run(node, ['--experimental-sea-config', settings]);
   await run(node, [postject, partial, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
   renameSync(partial, file);
@@ -112,11 +113,4 @@ async function checkRuns(file: string, folder: string): Promise<void> {
   } catch (error) {
     throw new BuildError(`cannot build program "ros": it does not start: ${messageOf(error)}`);
   }
-}
-
-/** Until src/main.ts exists: something that boots far enough to be seen. */
-function placeholder(folder: string): string {
-  const file = join(folder, 'placeholder.ts');
-  writeFileSync(file, "console.log('ros: placeholder', process.argv.slice(2).join(' '));\nif (process.argv[2] === 'supervise') setInterval(() => {}, 1000);\n");
-  return file;
 }
