@@ -48,7 +48,7 @@ export class Vm {
         if (this.#end !== undefined) return;
         this.#end = ended;
         rmSync(this.#dir, { recursive: true, force: true });
-        this.console.end(`the machine ended (${ended.signal ?? `QEMU's exit code ${ended.code}`})${this.#stderr === '' ? '' : `, QEMU said: ${this.#stderr.trim()}`}`);
+        this.console.end(this.end);
         resolve(ended);
       };
       this.#process.on('error', (error) => { this.#stderr += error.message; finish({ code: null, signal: null }); });
@@ -66,6 +66,11 @@ export class Vm {
 
   get pid(): number | undefined { return this.#process.pid; }
   get running(): boolean { return this.#end === undefined; }
+  /** How the machine ended, in words; '' while it runs. */
+  get end(): string {
+    if (this.#end === undefined) return '';
+    return `the machine ended (${this.#end.signal ?? `QEMU's exit code ${this.#end.code}`})${this.#stderr === '' ? '' : `, QEMU said: ${this.#stderr.trim()}`}`;
+  }
   /** What QEMU itself complained about. */
   get stderr(): string { return this.#stderr; }
   get #qmpSocket(): string { return join(this.#dir, 'qmp'); }

@@ -21,9 +21,6 @@ export interface BuildContext {
  */
 export const EPOCH = 1754697600;
 
-/** File system UUID of the root image. Fixed for the same reason; the image is found by its volume name. */
-export const ROOT_UUID = '6ea6a9b0-6f4c-5f5e-9d4c-c0ffee5ca1ab';
-
 export function createContext(options: { readonly out?: string | undefined; readonly cache?: string | undefined } = {}): BuildContext {
   const source = resolve(import.meta.dirname, '../..');
   const out = resolve(source, options.out ?? 'build');

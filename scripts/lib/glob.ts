@@ -1,4 +1,4 @@
-/** The globs of os.yml and image.yml: `*` within a name, `**` any depth, `{a,b}` either, `?` one character. */
+/** The globs of os.yml and image.yml: `*` within a name, `**` any depth, `{a,b}` either, `?` one character. No classes: `[` is a program. */
 
 /** Tells whether a path, or a folder above it, matches one of the globs. */
 export function globMatcher(globs: readonly string[]): (path: string) => boolean {

@@ -3,9 +3,10 @@ import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync,
 import { dirname, join } from 'node:path';
 import { checkLibraries, missingNeeds, Union } from './check-libraries.ts';
 import type { BuildContext } from './context.ts';
+import { linkDuplicates } from './duplicates.ts';
 import { readElfNeeds } from './elf.ts';
 import { BuildError } from './error.ts';
-import { hashFile, hashTree } from './hash.ts';
+import { hashFile, hashTree, sha256 } from './hash.ts';
 import { installModules, selectModules, type KernelModules } from './kernel-modules.ts';
 import { collectLicences } from './licences.ts';
 import { unpackedFolder, type Packages } from './packages.ts';
@@ -14,7 +15,6 @@ import { runStep } from './step.ts';
 import { installLayers, treeFolder, type Layer, type SystemImage, type SystemImageList } from './system-images.ts';
 import type { Toolbox } from './tools.ts';
 import { buildTree } from './tree.ts';
-import { linkDuplicates } from './duplicates.ts';
 
 export interface RootParts {
   readonly os: OsSpec;
@@ -61,7 +61,8 @@ export async function buildRootTree(context: BuildContext, parts: RootParts): Pr
       checkBoundPrograms(context, folder, parts.images);
       await installLayers(folder, parts.list, parts.layers); // after the checks: their libraries are in their own chain
       linkDuplicates(folder);
-      return hashTree(folder);
+      // the inputs, too: of modes and owners a tree's hash knows only the executable bit
+      return sha256(JSON.stringify([inputs, hashTree(folder)]));
     },
   });
   return { folder, inputs: digest };

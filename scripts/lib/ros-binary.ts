@@ -15,6 +15,12 @@ import { runStep } from './step.ts';
 /** The marker in every Node binary that postject flips; the same for all versions. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
+/**
+ * V8 interprets and never makes machine code: no memory of the supervisor is writable and executable, and the little it
+ * computes costs less than compiling it (docs/adr/0002-node-packaging.md has the numbers).
+ */
+const V8_FLAGS = ['--jitless'];
+
 /** What dockerode would load for tcp and ssh connections and for buildkit sessions: 750 KB that a unix socket never needs. */
 const STUBBED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
 
@@ -85,13 +91,15 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   const settings = join(folder, 'sea.json');
   const blob = join(folder, 'sea.blob');
   writeFileSync(settings, JSON.stringify({
-    main: join(folder, 'ros.cjs'),
-    output: blob,
+    // relative: the path is written into the blob, and the build's folder must not be
+    main: 'ros.cjs',
+    output: 'sea.blob',
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: true,
     // or NODE_OPTIONS on the kernel command line could stop the boot
     execArgvExtension: 'none',
+    execArgv: V8_FLAGS,
   }));
   const postject = join(dirname(node), '../../postject/dist/cli.js');
   const partial = `${file}.partial`;
@@ -101,7 +109,8 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   const binary = readFileSync(partial);
   trimIcu(binary);
   writeFileSync(partial, binary);
-  await run(node, ['--experimental-sea-config', settings]);
+  // The code cache holds numbers that V8 draws at random; this seed is not among the flags that it must be used with again.
+  await run(node, ['--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });
   await run(node, [postject, partial, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
   renameSync(partial, file);
 }

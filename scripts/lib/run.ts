@@ -8,7 +8,12 @@ export interface RunOptions {
   readonly input?: string;
   /** argv[0], where a program looks at its own name */
   readonly argv0?: string;
+  /** a program that takes longer hangs, and is ended: a build must not wait for ever */
+  readonly timeoutMs?: number;
 }
+
+/** Longer than anything here takes on a busy machine: downloading everything, compressing the root image. */
+const TIMEOUT_MS = 30 * 60_000;
 
 /** Lines of a failed program's output that are worth showing: the end of it says why. */
 const SHOWN_LINES = 25;
@@ -18,6 +23,7 @@ const environment = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', NODE_OPTIONS
 
 /** Runs a program to its end; resolves to its standard output. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const output: Buffer[] = [];
   const said: Buffer[] = [];
   const status = await new Promise<number | string>((done) => {
@@ -25,12 +31,14 @@ export async function run(program: string, args: readonly string[], options: Run
       cwd: options.cwd,
       env: { ...environment, ...options.env },
       argv0: options.argv0,
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (chunk: Buffer) => { output.push(chunk); });
     child.stderr.on('data', (chunk: Buffer) => { said.push(chunk); });
     child.on('error', (error) => { done(error.message); });
-    child.on('close', (code, signal) => { done(code ?? signal ?? 'gone'); });
+    child.on('close', (code, signal) => { done(code ?? (child.killed ? `no end after ${timeoutMs / 60_000} minutes` : signal ?? 'gone')); });
     child.stdin.on('error', () => { /* a program that does not read its input is no failure */ });
     child.stdin.end(options.input ?? '');
   });

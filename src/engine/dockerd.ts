@@ -9,12 +9,14 @@ import { waitFor } from '../lib/wait.ts';
 import { spawnDaemon } from '../sys/exec.ts';
 import { readTextFile } from '../sys/files.ts';
 import { processName } from '../sys/proc.ts';
+import { awaitSocket } from '../sys/socket.ts';
 import type { Engine } from './engine.ts';
 
 export interface DaemonOptions {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  readonly socketPath: string;
   readonly pidFile: string;
   readonly logFile: string;
   readonly cgroup: string;
@@ -26,7 +28,7 @@ export interface DaemonOptions {
 }
 
 const readyTimeoutMs = 180_000;
-const readyPauseMs = 50;
+const readyPauseMs = 250;
 const logReadLimit = 16 * 1024 * 1024;
 const checkEveryMs = 10_000;
 const pingTimeoutMs = 15_000;
@@ -89,7 +91,7 @@ export class EngineDaemon {
   }
 
   async #bringUp(): Promise<'adopted' | 'started'> {
-    const { name, program, args, logFile, cgroup, engine, clock, log } = this.#options;
+    const { name, program, args, socketPath, logFile, cgroup, engine, clock, log } = this.#options;
     const running = await this.#pid();
     if (running === undefined) {
       let ended: string | undefined;
@@ -97,9 +99,11 @@ export class EngineDaemon {
         void spawnDaemon(program, args, { logFile, cgroup, onExit: (reason) => { void lastWords(logFile).then((said) => { ended = `${reason}${said}`; resolve(ended); }); } })
           .catch((error: unknown) => { ended = causeOf(error); resolve(ended); });
       });
+      await awaitSocket(socketPath, clock, readyTimeoutMs, this.#exited);
       await waitFor(async () => {
         if (ended !== undefined) throw new RosError('ERR_ROS_ENGINE', ended);
-        await engine.ping(pingTimeoutMs);
+        // It listens early and answers when it is ready: one long ping costs less than many short ones.
+        await engine.ping(readyTimeoutMs);
       }, { clock, what: `${name} to answer`, timeoutMs: readyTimeoutMs, pauseMs: readyPauseMs, giveUp: () => ended !== undefined });
       return 'started';
     }

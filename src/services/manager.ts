@@ -35,6 +35,7 @@ export interface ManagerOptions {
 export class ServiceManager {
   readonly #options: ManagerOptions;
   readonly #runners = new Map<string, ServiceRunner>();
+  readonly #watchers = new Set<() => void>();
   #events = new AbortController();
   #stopping = false;
 
@@ -66,6 +67,19 @@ export class ServiceManager {
 
   statuses(): ServiceStatus[] { return [...this.#runners.values()].map((runner) => runner.status()).sort((a, b) => (a.name < b.name ? -1 : 1)); }
 
+  /** Resolves when `done` says so, asked again whenever a service changes; rejects with what `missing` says after `timeoutMs`. */
+  async until(done: () => boolean, timeoutMs: number, missing: () => string): Promise<void> {
+    if (done()) return;
+    await new Promise<void>((resolve, reject) => {
+      const watcher = (): void => { if (done()) finish(resolve); };
+      const cancel = this.#options.clock.after(timeoutMs, () => {
+        finish(() => { reject(new RosError('ERR_ROS_TIMEOUT', `cannot wait any longer than ${timeoutMs / 1000} s: ${missing()}`)); });
+      });
+      const finish = (settle: () => void): void => { cancel(); this.#watchers.delete(watcher); settle(); };
+      this.#watchers.add(watcher);
+    });
+  }
+
   isReady(name: string): boolean { return this.#runners.get(name)?.ready ?? false; }
 
   async start(name: string): Promise<ServiceStatus> {
@@ -93,14 +107,14 @@ export class ServiceManager {
     await this.#options.engine.logs(info.id, options, signal, onLine);
   }
 
-  /** Stops everything, dependants before what they depend on; `last` go after all others. Never throws. */
-  async stopAll(graceS: number, last: readonly string[]): Promise<void> {
+  /** Stops everything in its own grace, dependants before what they depend on; `last` go after all others. Never throws. */
+  async stopAll(last: readonly string[]): Promise<void> {
     this.#stopping = true;
     const names = [...this.#runners.keys()];
     const groups = startGroups(names, (name) => [...(this.#runners.get(name)?.definition.after.keys() ?? [])]).reverse();
     for (const group of [...groups.map((group) => group.filter((name) => !last.includes(name))), last]) {
       await Promise.all(group.map(async (name) => {
-        await this.#runners.get(name)?.bringDown(graceS).catch((error: unknown) => { this.#options.log.warn(`service[${name}]: ${causeOf(error)}`); });
+        await this.#runners.get(name)?.bringDown().catch((error: unknown) => { this.#options.log.warn(`service[${name}]: ${causeOf(error)}`); });
       }));
     }
     this.#events.abort();
@@ -124,6 +138,7 @@ export class ServiceManager {
 
   #changed(): void {
     for (const runner of this.#runners.values()) runner.startIfUnblocked();
+    for (const watcher of this.#watchers) watcher();
     this.#options.onChange();
   }
 

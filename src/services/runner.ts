@@ -145,6 +145,7 @@ export class ServiceRunner {
     const { log } = this.#options;
     const { state } = this.#life;
     const detail = this.#detail();
+    if (state === 'waiting' && this.#options.blockers(this.definition).length === 0) return; // it starts at once
     const line = `service[${this.name}](${state})${detail === '' ? '' : `: ${detail}`}`;
     if (state === 'backoff' || state === 'unhealthy' || state === 'failed') log.warn(line);
     else if (state === 'parked') log.error(line);

@@ -17,10 +17,10 @@ interface Moment {
 
 const moments: readonly Moment[] = [
   { name: 'while the disk is formatted', seen: /state: formatting blank disk/, laterMs: 0 },
+  { name: 'as soon as the disk is in use, while the images are attached', seen: /state: on \/dev/, laterMs: 0 },
+  { name: 'as soon as the images are attached', seen: /system-images: \d+ attached/, laterMs: 0 },
   { name: 'as soon as System Docker is up', seen: /phase system-docker .*: done/, laterMs: 0 },
-  { name: 'in the middle of loading the images', seen: /phase system-docker .*: done/, laterMs: 800 },
-  { name: 'as soon as the images are loaded', seen: /system-images: \d+ images loaded/, laterMs: 0 },
-  { name: 'while the services start', seen: /service\[console\]/, laterMs: 300 },
+  { name: 'while the services start', seen: /service\[console\]\(starting\)/, laterMs: 300 },
   { name: 'when everything has just come up', seen: /phase user-docker .*: done/, laterMs: 0 },
 ];
 

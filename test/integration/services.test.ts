@@ -40,12 +40,12 @@ describe('syslog', () => {
       line=$(head -c 900 /dev/zero | tr '\\0' x)
       # a sender may say a thousand lines in five seconds, so there are many
       for sender in $(seq 45); do
-        i=0; while [ $i -lt 900 ]; do echo "$line"; i=$((i + 1)); done | busybox logger -t "sender-$sender"
+        i=0; while [ $i -lt 900 ]; do echo "$line"; i=$((i + 1)); done | logger -t "sender-$sender"
       done
-      busybox logger -t last the-last-line
+      logger -t last the-last-line
       until grep -q the-last-line /var/log/syslog; do sleep 0.1; done
       kill $daemon; wait $daemon || true
-    `.replaceAll(/\b(sed|sleep|head|tr|seq|grep) /g, 'busybox $1 '));
+    `);
     expect(image.read('/var/log/syslog')).toContain('the-last-line');
     for (const file of ['/var/log/syslog', '/var/log/syslog.1', '/var/log/syslog.2']) expect(image.stat(file).size).toBeLessThan(10.6 * 1024 * 1024);
     expect(image.stat('/var/log/syslog.2').size).toBeGreaterThan(9 * 1024 * 1024);
@@ -99,7 +99,7 @@ describe('network', () => {
   test('hands the NTP servers on and wakes the one who waits for them', async () => {
     using image = new ImageRoot('network');
     const heard = await image.run(`
-      mkdir -p /run/corral-net /run/etc /run/chrony-dhcp && busybox mkfifo /run/chrony-dhcp/changed
+      mkdir -p /run/corral-net /run/etc /run/chrony-dhcp && mkfifo /run/chrony-dhcp/changed
       (read -r line </run/chrony-dhcp/changed && echo "heard $line") & reader=$!
       interface=eth0 reason=BOUND new_ntp_servers='10.0.0.5 10.0.0.6' /usr/lib/corral/dhcpcd-hook
       wait $reader
@@ -109,12 +109,13 @@ describe('network', () => {
     await hook(image, 'EXPIRE');
     expect(image.has('/run/chrony-dhcp/eth0.sources')).toBe(false);
   });
+});
 
-  test('dhcpcd and chronyd take their settings', async () => {
-    using network = new ImageRoot('network');
-    await network.run('dhcpcd --test-configuration 2>/dev/null || dhcpcd --version >/dev/null');
-    using ntp = new ImageRoot('ntp');
-    await ntp.run('mkdir -p /run/chrony-conf && chronyd -p -f /etc/chrony/chrony.conf');
+describe('ntp', () => {
+  test('chronyd takes its settings', async () => {
+    using image = new ImageRoot('ntp');
+    const settings = await image.run('mkdir -p /run/chrony-conf && chronyd -p -f /etc/chrony/chrony.conf');
+    expect(settings).toContain('makestep 1 3');
   });
 });
 
@@ -192,7 +193,7 @@ describe('docker', () => {
   test('the daemon\'s log keeps three files of ten megabytes', async () => {
     using image = new ImageRoot('docker');
     await image.run(`
-      line=$(busybox head -c 999 /dev/zero | busybox tr '\\0' x)
+      line=$(head -c 999 /dev/zero | tr '\\0' x)
       i=0; while [ $i -lt 36000 ]; do echo "$line"; i=$((i + 1)); done | /usr/lib/corral/bounded-log /var/log/docker.log
     `);
     const sizes = ['', '.1', '.2'].map((suffix) => image.stat(`/var/log/docker.log${suffix}`).size);

@@ -124,7 +124,7 @@ export class Machine {
     const begin = Date.now();
     let last: unknown;
     while (Date.now() - begin < limitMs) {
-      if (!this.vm.running) throw new Error(`the machine ended while waiting for ${what}:\n${this.console.tail()}`);
+      if (!this.vm.running) throw new Error(`waited for ${what}: ${this.vm.end}. The console's last lines:\n${this.console.tail()}`);
       try {
         const answer = await check();
         if (answer === true) return Date.now() - begin;

@@ -12,8 +12,6 @@ const sysctls: Readonly<Record<string, string>> = {
   'net.ipv6.conf.all.forwarding': '1',
   // Forwarding turns off the acceptance of router advertisements unless it is asked for explicitly.
   'net.ipv6.conf.all.accept_ra': '2',
-  // Published ports answer on 127.0.0.1, too: those connections are routed into the user plane.
-  'net.ipv4.conf.all.route_localnet': '1',
   'kernel.dmesg_restrict': '1',
   'kernel.kptr_restrict': '1',
 };
@@ -24,8 +22,8 @@ const sysctls: Readonly<Record<string, string>> = {
  */
 const planeModules = [
   'overlay', 'bridge', 'br_netfilter', 'veth', 'nf_conntrack', 'nf_nat', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nft_nat', 'nft_masq',
-  'nft_fib_inet', 'nft_ct', 'nft_reject_inet', 'xt_addrtype', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_mark', 'xt_tcpudp', 'xt_comment', 'xt_multiport',
-  'ip6_tables', 'ip_tables', 'nf_log_syslog',
+  'nft_fib_inet', 'nft_fib_ipv4', 'nft_fib_ipv6', 'nft_ct', 'nft_reject_inet', 'xt_addrtype', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_mark', 'xt_tcpudp', 'xt_comment', 'xt_multiport',
+  'tun', 'fuse',
 ];
 
 export async function applySettings(machine: Machine): Promise<void> {

@@ -4,6 +4,7 @@ import { attachSystemImages } from './system-images.ts';
 
 export const systemDockerd = {
   program: '/usr/sbin/dockerd',
+  socketPath: paths.systemSocket,
   pidFile: '/run/system-docker.pid',
   logFile: '/var/log/system-docker.log',
   cgroup: `${paths.systemCgroup}/engine`,

@@ -11,7 +11,6 @@ import { paths, type Machine } from '../machine.ts';
 
 const manifestLimit = 256 * 1024;
 const healthyTimeoutMs = 180_000;
-const stopGraceS = 10;
 
 export async function startSystemServices(machine: Machine): Promise<void> {
   machine.services.setPlan(combineLayers([{ name: 'shipped', services: await shippedServices(machine) }]));
@@ -38,21 +37,26 @@ async function shippedServices(machine: Machine): Promise<ServiceDefinition[]> {
 }
 
 /** Ends when every system service is ready; a service that is not is a warning at login anyway. */
-export async function awaitSystemServices(machine: Machine): Promise<void> {
-  await waitFor(async () => {
-    const late = machine.services.statuses().filter(({ name, state }) => state !== 'stopped' && !machine.services.isReady(name));
-    if (late.length > 0) throw new Error(late.map(({ name, state, detail }) => `${name} is ${state}${detail === '' ? '' : ` (${detail})`}`).join(', '));
-  }, { clock: machine.clock, what: 'the system services to be ready', timeoutMs: healthyTimeoutMs, pauseMs: 100 });
-  machine.timeline.milestone('systemHealthy');
+export async function awaitSystemServices({ services, timeline }: Machine): Promise<void> {
+  const late = (): string[] => services.statuses().filter(({ name, state }) => state !== 'stopped' && !services.isReady(name))
+    .map(({ name, state, detail }) => `${name} is ${state}${detail === '' ? '' : ` (${detail})`}`);
+  await services.until(() => late().length === 0, healthyTimeoutMs, () => late().join(', '));
+  timeline.milestone('systemHealthy');
 }
 
-/** The moment from which people can log in; sshd's own start is all that counts, so the port is asked, not the health check. */
-async function watchSsh(machine: Machine): Promise<void> {
-  await waitFor(() => connects('127.0.0.1', 22), { clock: machine.clock, what: 'ssh', timeoutMs: healthyTimeoutMs, pauseMs: 250 })
-    .then(() => { machine.timeline.milestone('ssh'); }, (error: unknown) => { machine.log.warn(causeOf(error)); });
+/** The moment from which people can log in: sshd greets. Asked from when its container runs, once a second. */
+async function watchSsh({ services, clock, timeline, log }: Machine): Promise<void> {
+  const runs = (): boolean => ['running', 'healthy'].includes(services.statuses().find(({ name }) => name === 'console')?.state ?? '');
+  try {
+    await services.until(runs, healthyTimeoutMs, () => 'the console does not run');
+    await waitFor(() => connects('127.0.0.1', 22), { clock, what: 'ssh', timeoutMs: healthyTimeoutMs, pauseMs: 500 });
+    timeline.milestone('ssh');
+  } catch (error) {
+    log.warn(causeOf(error));
+  }
 }
 
 export async function stopServices(machine: Machine): Promise<void> {
   // The log goes on until the end, and so does the console: somebody may be reading on it how the shutdown goes.
-  await machine.services.stopAll(stopGraceS, ['console', 'syslog']);
+  await machine.services.stopAll(['console', 'syslog']);
 }

@@ -10,16 +10,17 @@ import { promisify } from 'node:util';
 
 const layers = join(import.meta.dirname, '../../../build/work/layers');
 
-/** The image is root's, whoever built it; /run is kept, /dev has what cannot do harm. */
+/** /run is kept, /dev has what cannot do harm, and a script has every applet of busybox, after the image's own programs. */
 const enter = `
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work" "$SCRATCH/root"
 cd "$SCRATCH/root"
-mkdir -p dev proc sys run tmp var/log home
+mkdir -p dev proc sys run tmp var/log home applets
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount --bind "$SCRATCH/run" run
 mount -t tmpfs -o mode=755 dev dev
 for node in null zero urandom tty; do : >dev/$node; mount --bind /dev/$node dev/$node; done
+chroot . /usr/bin/busybox --install -s /applets
 exec chroot . /bin/sh -eu -c "$SCRIPT"
 `;
 
@@ -38,7 +39,7 @@ export class ImageRoot implements Disposable {
   /** Runs a shell script as root of the image; returns what it printed. Fails with what it said on stderr. */
   async run(script: string, environment: Readonly<Record<string, string>> = {}): Promise<string> {
     const { stdout } = await promisify(execFile)('unshare', ['--mount', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'private', 'sh', '-eu', '-c', enter], {
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LOWER: this.#trees.join(':'), SCRATCH: this.#scratch, SCRIPT: script, ...environment },
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin:/applets', LOWER: this.#trees.join(':'), SCRATCH: this.#scratch, SCRIPT: script, ...environment },
       maxBuffer: 64 * 1024 * 1024, timeout: 100_000, killSignal: 'SIGKILL',
     });
     return stdout;

@@ -146,7 +146,7 @@ describe('the service manager', () => {
     await manager.engineUp();
     await vi.waitFor(() => { expect(states()).toEqual({ db: 'running', web: 'running', syslog: 'running' }); });
     engine.calls.length = 0;
-    await manager.stopAll(1, ['syslog']);
+    await manager.stopAll(['syslog']);
     expect(engine.calls).toEqual(['stop web', 'stop db', 'stop syslog']);
   });
 
