@@ -109,17 +109,22 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   const binary = readFileSync(partial);
   trimIcu(binary);
   writeFileSync(partial, binary);
-  // The code cache holds numbers that V8 draws at random; this seed is not among the flags that it must be used with again.
-  await run(node, ['--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });
+  // The code cache is good only for the flags it was made with, but for the seed of the numbers that V8 draws for it.
+  await run(node, [...V8_FLAGS, '--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });
   await run(node, [postject, partial, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
   renameSync(partial, file);
 }
 
-/** A binary that cannot start must fail the build, not the boot. Whatever `--version` says, it has to end well. */
+/**
+ * A binary that cannot start must fail the build, not the boot. Whatever `--version` says, it has to end well, and Node
+ * has to take the code cache: it would only warn, and compile everything anew at every start.
+ */
 async function checkRuns(file: string, folder: string): Promise<void> {
+  let said: string;
   try {
-    await run(file, ['--version'], { cwd: folder, argv0: 'ros' });
+    said = await run('sh', ['-c', 'exec "$0" --version 2>&1', file], { cwd: folder });
   } catch (error) {
     throw new BuildError(`cannot build program "ros": it does not start: ${messageOf(error)}`);
   }
+  if (said.includes('cache data rejected')) throw new BuildError('cannot build program "ros": Node rejects its code cache, which was made with other V8 flags');
 }

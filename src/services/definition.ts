@@ -14,6 +14,8 @@ export interface ServiceDefinition {
   /** Runs once and ends (`io.rancher.os.detach: "false"`): it is ready when it has exited with 0. */
   readonly oneshot: boolean;
   readonly createOnly: boolean;
+  /** Among services that may start at the same time the lower goes first (`io.corral.priority`, 50 when absent). */
+  readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly stopGraceMs: number;
   readonly healthcheck?: Healthcheck;

@@ -14,6 +14,7 @@ import { causeOf, RosError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { listDirectory, writeFileAtomic } from '../sys/files.ts';
 import { serviceLabel } from './container-spec.ts';
+import { Turns } from '../lib/turns.ts';
 import { startGroups } from './order.ts';
 import type { Plan } from './plan.ts';
 import { ServiceRunner } from './runner.ts';
@@ -32,9 +33,16 @@ export interface ManagerOptions {
   readonly onReady: (name: string, startMs: number, endMs: number) => void;
 }
 
+/**
+ * More starts at once would only make each of them slower: a start is work for the processor. The services that users wait
+ * for say so (`io.corral.priority`) and go first.
+ */
+const startsAtOnce = 2;
+
 export class ServiceManager {
   readonly #options: ManagerOptions;
   readonly #runners = new Map<string, ServiceRunner>();
+  readonly #turns = new Turns(startsAtOnce);
   readonly #watchers = new Set<() => void>();
   #events = new AbortController();
   #stopping = false;
@@ -47,6 +55,7 @@ export class ServiceManager {
       this.#runners.set(name, new ServiceRunner(definition, {
         ...this.#options,
         onChange: () => { this.#changed(); },
+        turn: this.#turns,
         blockers: (service) => this.#blockers([...service.after.keys()]),
       }));
     }

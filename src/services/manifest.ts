@@ -5,6 +5,7 @@ import type { DependencyCondition, ServiceDefinition } from './definition.ts';
 import { serviceSchema, type RawService } from './manifest-schema.ts';
 
 const defaultStopGraceMs = 10_000;
+const defaultPriority = 50;
 const conditions = { service_started: 'started', service_healthy: 'healthy', service_completed_successfully: 'completed' } as const;
 
 /**
@@ -44,6 +45,7 @@ function define(name: string, raw: RawService, origin: string): ServiceDefinitio
     after: dependencies(raw, labels),
     oneshot: labels['io.rancher.os.detach'] === 'false',
     createOnly: labels['io.rancher.os.createonly'] === 'true',
+    priority: Number(labels['io.corral.priority'] ?? defaultPriority),
     labels,
     stopGraceMs: raw.stop_grace_period ?? defaultStopGraceMs,
     healthcheck: healthcheck?.test === undefined || healthcheck.disable === true ? undefined : withoutUndefined({

@@ -4,6 +4,7 @@ import type { ContainerInfo, ContainerSpec, Engine, EngineEvent } from '../engin
 import type { Clock } from '../lib/clock.ts';
 import { causeOf, RosError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { Turns } from '../lib/turns.ts';
 import { containerSpec, specLabel } from './container-spec.ts';
 import type { ServiceDefinition } from './definition.ts';
 import { initialLife, isReady, stableMs, step, type Life, type LifeEffect, type LifeEvent } from './state-machine.ts';
@@ -15,6 +16,7 @@ export interface RunnerOptions {
   readonly cgroupParent: string;
   readonly onChange: () => void;
   readonly onReady: (name: string, startMs: number, endMs: number) => void;
+  readonly turn: Turns;
   /** What the service still waits for, in words; empty when it may start. */
   readonly blockers: (service: ServiceDefinition) => string[];
 }
@@ -156,7 +158,7 @@ export class ServiceRunner {
     const { clock } = this.#options;
     switch (effect.kind) {
       case 'start':
-        void this.#start().catch((error: unknown) => { this.#apply({ kind: 'start-failed', reason: causeOf(error) }); });
+        void this.#options.turn.take(this.definition.priority, () => this.#start()).catch((error: unknown) => { this.#apply({ kind: 'start-failed', reason: causeOf(error) }); });
         return;
       case 'stop':
         void this.#stop().catch((error: unknown) => { this.#options.log.error(`service[${this.name}]: ${causeOf(error)}`); });
@@ -176,6 +178,7 @@ export class ServiceRunner {
 
   async #start(): Promise<void> {
     const { engine } = this.#options;
+    if (this.#life.state !== 'starting') return; // told to stop while it waited for its turn
     const spec = await this.#spec();
     if (spec === undefined) throw new RosError('ERR_ROS_NO_IMAGE', `image "${this.definition.image}" is not here`);
     this.#oom = false;

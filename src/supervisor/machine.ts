@@ -44,6 +44,7 @@ export const paths = {
   bootReport: '/run/ros/boot.json',
   stopped: '/run/ros/stopped',
   console: '/run/ros/console',
+  motd: '/run/ros/motd',
   runtimeEtc: '/run/etc',
   conf: '/var/lib/rancher/conf',
   state: '/state',

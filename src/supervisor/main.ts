@@ -3,7 +3,6 @@
  * Nothing here may throw or exit: what fails is logged, shown at login, and tried again or done without.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { routes } from '../api/routes.ts';
 import { serveApi } from '../api/server.ts';
 import { controlSocketPath, type BootReport, type PowerAction } from '../api/types.ts';
@@ -96,7 +95,7 @@ export async function supervise(): Promise<void> {
       found: { value: undefined, problems: [] },
       state: { kind: 'ram' },
       status: () => machineStatus(created),
-      refreshLogin: atMostEvery(refreshMs, async () => { await writeFileAtomic(join(paths.console, 'motd'), loginMessage(await created.status()), 0o644); }),
+      refreshLogin: atMostEvery(refreshMs, async () => { await writeFileAtomic(paths.motd, loginMessage(await created.status()), 0o644); }),
       power: (action: PowerAction, why: string) => { power.begin(action, why); },
     };
     return created;

@@ -1,4 +1,5 @@
 /** What the tests ask a machine from inside: its processes, its system containers, its services. */
+import { readFileSync } from 'node:fs';
 import type { ServiceStatus } from '../../src/api/types.ts';
 import type { Machine } from './machine.ts';
 
@@ -70,17 +71,23 @@ export const systemServices = ['acpid', 'console', 'docker', 'network', 'ntp', '
  * reaches outside.
  */
 export async function makeTinyImage(machine: Machine): Promise<void> {
-  await machine.ok('sh -s', { input: tinyImage, timeoutMs: machine.limit(60_000) });
+  await machine.ok('sh -s', { input: tinyImage(), timeoutMs: machine.limit(60_000) });
 }
 
-export const tinyImage = `
+/** A script that makes the image: the guest reaches no registry, so it is given a static busybox with the script. */
+export function tinyImage(): string {
+  const busybox = readFileSync('build/work/root/usr/bin/busybox').toString('base64').replaceAll(/.{76}/g, '$&\n');
+  return `
 set -e
-busybox=$(command -v busybox || ls /usr/bin/busybox /bin/busybox 2> /dev/null | head -n 1)
 dir=$(mktemp -d)
-mkdir -p "$dir/bin" "$dir/tmp" "$dir/www"
-cp "$busybox" "$dir/bin/busybox"
+mkdir -p "$dir/bin" "$dir/tmp" "$dir/www" "$dir/proc" "$dir/dev"
+base64 -d > "$dir/bin/busybox" <<'END'
+${busybox}
+END
+chmod 755 "$dir/bin/busybox"
 for name in sh sleep echo cat ls id httpd true wc dd mount mknod hostname nslookup ping ps kill seq; do ln -s busybox "$dir/bin/$name"; done
 echo tiny-says-hello > "$dir/www/index.html"
 tar -C "$dir" -c . | docker import --change 'ENV PATH=/bin' --change 'CMD ["sh"]' - tiny > /dev/null
 rm -r "$dir"
 `;
+}

@@ -1,5 +1,5 @@
 /** Puts the configuration into effect: names, kernel settings, modules, and what the console is told. */
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
@@ -28,6 +28,8 @@ const planeModules = [
 
 export async function applySettings(machine: Machine): Promise<void> {
   await run('ip', ['link', 'set', 'lo', 'up']);
+  // Programs log there, in the console's /dev as well, which is the machine's; there is a socket once syslog runs.
+  await symlink('/run/syslog/log', '/dev/log').catch(() => undefined);
   await applyHostname(machine);
   await applySysctls(machine);
   await writeConsoleFiles(machine);
