@@ -27,10 +27,10 @@ export class Ssh {
     return runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', this.#target, '--', command], timeoutMs, `ssh "${command}"`, input);
   }
 
-  /** What somebody who logs in is shown: an interactive login that ends at once. */
+  /** What somebody who logs in is shown: an interactive login that ends at once, on a connection of its own. */
   async login(): Promise<string> {
     await this.#connect();
-    const { stdout } = await runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', '-tt', this.#target], 120_000, 'an interactive login', 'exit\n');
+    const { stdout } = await runProgram('ssh', ['-S', 'none', ...this.#options(), '-tt', this.#target], 120_000, 'an interactive login', 'exit\n');
     return stdout.replaceAll('\r', '');
   }
 

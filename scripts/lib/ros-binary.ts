@@ -8,7 +8,7 @@ import { build, type Metafile } from 'esbuild';
 import type { BuildContext } from './context.ts';
 import { BuildError, messageOf } from './error.ts';
 import { hashFile, hashTree } from './hash.ts';
-import { trimIcu } from './icu.ts';
+import { blankTypeScriptCompiler, trimIcu } from './trim-node.ts';
 import { run } from './run.ts';
 import { runStep } from './step.ts';
 
@@ -108,6 +108,7 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   await run('strip', ['--strip-all', partial]);
   const binary = readFileSync(partial);
   trimIcu(binary);
+  blankTypeScriptCompiler(binary);
   writeFileSync(partial, binary);
   // The code cache is good only for the flags it was made with, but for the seed of the numbers that V8 draws for it.
   await run(node, [...V8_FLAGS, '--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });

@@ -37,7 +37,7 @@ describe('no network card', () => {
     await using alone = await Machine.start({ name: 'alone', net: 'none', disk: freshDisk('alone'), append: ['rancher.password=correct-horse'] });
     machine = alone;
     const shell = await SerialShell.logIn(alone, 'rancher', 'correct-horse', 90_000);
-    expect((await shell.run('id -un')).stdout).toMatch(/^rancher/m);
+    expect((await shell.run('id -un')).stdout).toMatch(/\brancher\b/);
     expect((await shell.run('sudo wait-for-docker || sudo ros wait-for-docker', 90_000)).code).toBe(0);
     expect((await shell.run('docker ps')).code).toBe(0);
     const system = await shell.run('sudo system-docker ps --format "{{.Names}}"');
@@ -50,7 +50,7 @@ describe('no network card', () => {
     await using alone = await Machine.start({ name: 'autologin', net: 'none', append: ['rancher.autologin=ttyS0'] });
     machine = alone;
     const shell = await SerialShell.open(alone, 90_000);
-    expect((await shell.run('id -un')).stdout).toMatch(/^rancher/m);
+    expect((await shell.run('id -un')).stdout).toMatch(/\brancher\b/);
     expectCleanConsole(alone);
   });
 });

@@ -28,7 +28,7 @@ export class SerialShell {
       await machine.console.waitFor(/shell-42/, 4_000, 'the shell\'s answer', mark);
       return true;
     });
-    await shell.run('sudo dmesg --console-off || true'); // kernel messages would mix with the answers
+    await shell.run("sudo dmesg --console-off; bind 'set enable-bracketed-paste off'"); // neither kernel messages nor the terminal's marks among the answers
     return shell;
   }
 
@@ -42,6 +42,6 @@ export class SerialShell {
     const end = await this.#machine.waitForConsole(pattern, nativeMs, `the end of "${command}" on the serial console`, mark);
     const text = this.#machine.console.text.slice(mark, end.index).replaceAll('\r', '');
     const echo = text.indexOf('\n');
-    return { code: Number(end[1]), stdout: text.slice(echo + 1), stderr: '' };
+    return { code: Number(end[1]), stdout: text.slice(echo + 1).replaceAll(/\x1b\[[?\d;]*[a-zA-Z]/g, ''), stderr: '' };
   }
 }

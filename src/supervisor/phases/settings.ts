@@ -3,7 +3,7 @@ import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
-import { writeFileAtomic } from '../../sys/files.ts';
+import { exists, writeFileAtomic } from '../../sys/files.ts';
 import { paths, type Machine } from '../machine.ts';
 
 /** Kernel settings of the system itself; `rancher.sysctl` may set others or these again. */
@@ -51,6 +51,9 @@ async function applyHostname({ settings }: Machine): Promise<void> {
   // The network container leaves a name that somebody chose alone, and takes the DHCP server's in place of a default.
   await writeFileAtomic(join(paths.runtimeEtc, 'hostname.source'), settings.hostnameIsSet ? 'config\n' : 'default\n', 0o644);
   await writeFileAtomic(join(paths.runtimeEtc, 'hostname'), `${settings.hostname}\n`, 0o644);
+  // There before any container: a runtime that finds no file to mount over makes one that only root can read.
+  const resolver = join(paths.runtimeEtc, 'resolv.conf');
+  if (!(await exists(resolver))) await writeFileAtomic(resolver, '', 0o644);
   await writeFileAtomic(join(paths.runtimeEtc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${settings.hostname}\n::1 localhost ip6-localhost ip6-loopback\n`, 0o644);
 }
 

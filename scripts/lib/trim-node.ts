@@ -48,3 +48,21 @@ function findHeader(binary: Buffer): number {
   }
   throw new BuildError('cannot trim program "node": it carries no ICU data');
 }
+
+/** A run of base64 at least this long in Node's own sources is its TypeScript compiler (3.8 MB of WebAssembly). */
+const COMPILER_BYTES = 1_000_000;
+
+/** Blanks the compiler that strips types from `.ts` files: the product is JavaScript. Returns how many bytes. */
+export function blankTypeScriptCompiler(binary: Buffer): number {
+  const isBase64 = Uint8Array.from({ length: 256 }, (_, code) => Number(/[A-Za-z0-9+/=]/.test(String.fromCharCode(code))));
+  let start = 0;
+  for (let at = 0; at <= binary.length; at += 1) {
+    if (isBase64[binary[at] ?? 0] === 1) continue;
+    if (at - start > COMPILER_BYTES) {
+      binary.fill('A', start, at); // still a string of the same length to whoever parses around it
+      return at - start;
+    }
+    start = at + 1;
+  }
+  throw new BuildError('cannot trim program "node": its TypeScript compiler is not where it was');
+}
