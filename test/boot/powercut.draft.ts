@@ -1,4 +1,5 @@
-/**
+/** NOT RUN YET: drafts are not part of `make test`; each becomes a test when it has been seen to pass (issue 2).
+ *
  * The power goes during the very first boot, at moments chosen by what the machine is doing; the next boot is whole. QEMU
  * is killed: what the machine had in memory is lost, what it had written to the disk is there.
  */
