@@ -36,7 +36,7 @@ for dir in /proc/[0-9]*; do
   words=$(tr '\\0' ' ' < $dir/cmdline 2> /dev/null)
   [ -n "$words" ] || continue
   count=$((count + 1))
-  case "$words" in */ros\\ supervise*) sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/supervisor \\1/p' $dir/status ;; esac
+  case "$words" in ros\\ supervise*|*/ros\\ supervise*) sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/supervisor \\1/p' $dir/status ;; esac
 done
 echo "processes $count"`;
 
