@@ -73,7 +73,8 @@ export class Shim implements AsyncDisposable {
     };
     // The kernel hands PID 1 no descriptors; whatever runs the tests may leave some open.
     const closeAll = 'for fd in /proc/$$/fd/*; do fd=${fd##*/}; (( fd < 3 )) || eval "exec $fd>&-"; done';
-    const run = `cd ${this.directory}; ${options.before ?? ':'}; ${closeAll}; exec ${binary}`;
+    // Ignored signals are inherited, and a CI's runner may ignore any: RTMIN is one that musl's signal(3) refuses to reset.
+    const run = `cd ${this.directory}; ${options.before ?? ':'}; ${closeAll}; trap '' HUP PIPE RTMIN; exec ${binary}`;
     const isolated = ['--fork', '--pid', '--kill-child', '--mount-proc', '/bin/bash', '-c', run];
     this.#process = spawn('unshare', isolated, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     const stream = this.#process.stderr;
