@@ -1,7 +1,7 @@
 /** What the phases share: the things with a lifetime, made in main.ts and passed down. */
 import type { MachineStatus, PowerAction } from '../api/types.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { EngineDaemon } from '../engine/dockerd.ts';
+import type { Daemon } from '../engine/daemon.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log, LogBook } from '../lib/log.ts';
 import type { ServiceManager } from '../services/manager.ts';
@@ -22,7 +22,9 @@ export interface Machine {
   readonly timeline: Timeline;
   readonly version: string;
   readonly systemEngine: Engine;
-  readonly systemDocker: EngineDaemon;
+  /** Under System Docker, which it outlives: it holds the containers. */
+  readonly containerd: Daemon;
+  readonly systemDocker: Daemon;
   readonly userEngine: Engine;
   readonly services: ServiceManager;
   /** Problems to show at login, by topic: a topic has one sentence, and is cleared when it is solved. */

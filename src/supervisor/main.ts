@@ -8,7 +8,7 @@ import { serveApi } from '../api/server.ts';
 import { controlSocketPath, type BootReport, type PowerAction } from '../api/types.ts';
 import { settingsOf } from '../config/index.ts';
 import { createDockerEngine } from '../engine/docker-engine.ts';
-import { EngineDaemon } from '../engine/dockerd.ts';
+import { Daemon } from '../engine/daemon.ts';
 import { systemClock } from '../lib/clock.ts';
 import { causeOf } from '../lib/errors.ts';
 import { createLogBook } from '../lib/log.ts';
@@ -20,7 +20,7 @@ import { bootId } from '../sys/proc.ts';
 import { openKernelLog } from '../sys/sinks.ts';
 import { loginMessage } from './login-message.ts';
 import { paths, type Machine } from './machine.ts';
-import { systemDockerd } from './phases/system-docker.ts';
+import { systemContainerd, systemDockerd } from './phases/system-docker.ts';
 import { Power } from './power.ts';
 import { offerRescue } from './recovery.ts';
 import { bootSequence } from './sequences.ts';
@@ -79,8 +79,9 @@ export async function supervise(): Promise<void> {
       onChange: () => { created.refreshLogin(); },
       onReady: (name, startMs, endMs) => { timeline.add({ name, kind: 'service', startMs, endMs }); },
     });
-    const systemDocker = new EngineDaemon({
-      ...systemDockerd, name: 'system-docker', engine: systemEngine, clock, log,
+    const containerd = new Daemon({ ...systemContainerd, clock, log, onUp: () => undefined });
+    const systemDocker = new Daemon({
+      ...systemDockerd, answers: (timeoutMs) => systemEngine.ping(timeoutMs), clock, log,
       // The first time the boot sequence does it, when the images are there.
       onUp: () => {
         if (booted) services.engineUp().catch((error: unknown) => { log.error(`services: ${causeOf(error)}`); systemDocker.poke(); });
@@ -88,7 +89,7 @@ export async function supervise(): Promise<void> {
       },
     });
     const created: Machine = {
-      clock, log, book, timeline, version, systemEngine, systemDocker, services,
+      clock, log, book, timeline, version, systemEngine, containerd, systemDocker, services,
       userEngine: createDockerEngine(paths.userSocket),
       warnings: new Map(),
       settings: settingsOf({}),

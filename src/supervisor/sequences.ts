@@ -7,13 +7,13 @@ import type { Machine } from './machine.ts';
 import { readEarlyConfig } from './phases/config.ts';
 import { applySettings, loadModules } from './phases/settings.ts';
 import { closeState, openState } from './phases/state.ts';
-import { startSystemDocker, stopSystemDocker } from './phases/system-docker.ts';
+import { launchContainerd, startSystemDocker, stopSystemDocker } from './phases/system-docker.ts';
 import { awaitSystemServices, startSystemServices, stopServices } from './phases/system-services.ts';
 import { awaitUserDocker } from './phases/user-docker.ts';
 import { essential, phase, type Sequence } from './sequencer.ts';
 
 export const bootSequence: Sequence<Machine> = [
-  phase('config', readEarlyConfig),
+  phase('config', readEarlyConfig, launchContainerd),
   phase('state', openState),
   essential('system-docker', startSystemDocker, applySettings, loadModules),
   essential('system-services', startSystemServices),

@@ -52,8 +52,9 @@ export interface DaemonOptions {
   readonly logFile: string;
   /** The cgroup that the daemon moves itself into before it starts, so that no child of its is ever elsewhere. */
   readonly cgroup: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly onExit: (reason: string) => void;
+  /** Written by the process itself, before it becomes the program: there is no moment at which it runs and is not there. */
+  readonly pidFile?: string;
+  readonly onExit: (reason: string, killed: boolean) => void;
 }
 
 /** Starts a program in a session of its own that outlives the supervisor. Returns its pid. */
@@ -62,14 +63,14 @@ export async function spawnDaemon(program: string, args: readonly string[], opti
   try {
     // Into its cgroup first, so that no child of its is ever elsewhere. PID 1 sets no limits: the kernel's 4096 files
     // would reach every container. The supervisor's own protection from the OOM killer is not for what it starts.
-    const script = 'echo 0 > "$1/cgroup.procs"; echo -500 > /proc/self/oom_score_adj; ulimit -n 1048576; shift; exec "$@"';
-    const child = spawn('/bin/sh', ['-c', script, 'sh', options.cgroup, program, ...args], {
-      detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: programPath, HOME: '/', ...options.env },
+    const script = 'echo 0 > "$1/cgroup.procs"; echo -500 > /proc/self/oom_score_adj; ulimit -n 1048576; [ -z "$2" ] || echo $$ > "$2"; shift 2; exec "$@"';
+    const child = spawn('/bin/sh', ['-c', script, 'sh', options.cgroup, options.pidFile ?? '', program, ...args], {
+      detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: programPath, HOME: '/' },
     });
     return await new Promise((resolve, reject) => {
       child.on('error', (error) => { reject(new RosError('ERR_ROS_EXEC', `cannot start daemon "${program}": ${causeOf(error)}`, { cause: error })); });
       child.on('spawn', () => { resolve(child.pid ?? 0); });
-      child.on('exit', (code, signal) => { options.onExit(signal === null ? `exited with code ${code}` : `killed by ${signal}`); });
+      child.on('exit', (code, signal) => { options.onExit(signal === null ? `exited with code ${code}` : `killed by ${signal}`, signal !== null); });
       child.unref();
     });
   } finally {

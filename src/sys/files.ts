@@ -1,6 +1,6 @@
 /** Files: every one that matters is written so that a power cut leaves the old content or the new, never a mix. */
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { access, copyFile, mkdir, open, readdir, rename, stat, truncate, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { causeOf, RosError } from '../lib/errors.ts';
 
@@ -60,6 +60,17 @@ export async function readTextFile(path: string, maxBytes: number): Promise<stri
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Empties a log that has grown over `maxBytes`, and keeps what it held as `<path>.1`. For logs that a process holds open
+ * for appending and never opens again; what it writes between the copy and the cut is lost.
+ */
+export async function boundLog(path: string, maxBytes: number): Promise<void> {
+  const size = await stat(path).then((found) => found.size, () => 0);
+  if (size <= maxBytes) return;
+  await copyFile(path, `${path}.1`);
+  await truncate(path);
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** Puts the configuration into effect: names, kernel settings, modules, and what the console is told. */
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
@@ -14,7 +15,14 @@ const sysctls: Readonly<Record<string, string>> = {
   'net.ipv6.conf.all.accept_ra': '2',
   'kernel.dmesg_restrict': '1',
   'kernel.kptr_restrict': '1',
+  'vm.min_free_kbytes': String(minFreeKb(totalmem() / 1024)),
 };
+
+/**
+ * What the kernel keeps free for itself, by its own formula (mm/page_alloc.c, in KiB). A kernel built for huge pages
+ * everywhere raises that to 45 MB and more at boot, of which a small machine sees nothing again.
+ */
+function minFreeKb(memoryKb: number): number { return Math.min(Math.max(Math.floor(Math.sqrt(memoryKb * 16)), 128), 262_144); }
 
 /**
  * What the user plane needs and cannot load itself, being nobody on the machine. The kernel's own auto-loading does not

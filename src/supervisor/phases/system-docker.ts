@@ -1,15 +1,38 @@
-/** System Docker: the engine under everything. */
+/** System Docker, the engine under everything: a containerd that holds the containers, and a dockerd that uses it. */
+import { mkdir } from 'node:fs/promises';
+import { awaitFirstWord } from '../../sys/socket.ts';
 import { paths, type Machine } from '../machine.ts';
 import { attachSystemImages } from './system-images.ts';
 
+const containerdSocket = '/run/system-docker/containerd/containerd.sock';
+
+/**
+ * Not dockerd's own: that one gives every container's shim five seconds to answer when it starts again, under load too
+ * little, and takes the container for dead. Its settings, these times among them, are in image/root/etc/containerd.
+ * Everything of it is in /run: it knows nothing that outlives a boot.
+ */
+export const systemContainerd = {
+  name: 'containerd',
+  program: '/usr/bin/containerd',
+  args: ['--config', '/etc/containerd/config.toml'],
+  socketPath: containerdSocket,
+  pidFile: '/run/system-docker/containerd/containerd.pid',
+  writesPidFile: false,
+  logFile: '/run/system-docker/containerd.log',
+  cgroup: `${paths.systemCgroup}/engine`,
+  answers: (timeoutMs: number) => awaitFirstWord(containerdSocket, timeoutMs),
+} as const;
+
 export const systemDockerd = {
+  name: 'system-docker',
   program: '/usr/sbin/dockerd',
   socketPath: paths.systemSocket,
   pidFile: '/run/system-docker.pid',
+  writesPidFile: true,
   logFile: '/var/log/system-docker.log',
   cgroup: `${paths.systemCgroup}/engine`,
   args: [
-    '--host', `unix://${paths.systemSocket}`, '--group', 'root',
+    '--host', `unix://${paths.systemSocket}`, '--group', 'root', '--containerd', containerdSocket,
     '--data-root', paths.systemData, '--exec-root', '/run/system-docker', '--pidfile', '/run/system-docker.pid',
     // System containers use the host's network or none: no bridge, no NAT, nothing in the host's firewall.
     '--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--userland-proxy=false',
@@ -22,10 +45,17 @@ export const systemDockerd = {
 
 const stopTimeoutMs = 20_000;
 
+/** Early: it needs nothing of the configuration or the disk, and takes longer to start than both take to be read. */
+export async function launchContainerd(machine: Machine): Promise<void> {
+  await mkdir('/run/system-docker/containerd', { recursive: true, mode: 0o711 });
+  await machine.containerd.launch();
+}
+
 export async function startSystemDocker(machine: Machine): Promise<void> {
   // A daemon that runs knows its images already, and would not see what is written behind its back.
   const runs = await machine.systemDocker.isRunning();
   if (!runs) await attachSystemImages(machine);
+  await machine.containerd.start();
   const how = await machine.systemDocker.start();
   machine.timeline.milestone('systemDocker');
   machine.log.info(`engine[system-docker]: ${how}`);
@@ -33,4 +63,5 @@ export async function startSystemDocker(machine: Machine): Promise<void> {
 
 export async function stopSystemDocker(machine: Machine): Promise<void> {
   await machine.systemDocker.stop(stopTimeoutMs);
+  await machine.containerd.stop(stopTimeoutMs);
 }

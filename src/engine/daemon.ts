@@ -1,16 +1,17 @@
 /**
- * A dockerd process of ours: started or adopted, watched, restarted. It outlives the supervisor on purpose (it is a
- * session of its own), so everything about it is derived: the socket says whether it answers, the pid file who it is.
+ * A daemon of the engine's (dockerd, containerd): started or adopted, watched, restarted. It outlives the supervisor on
+ * purpose (it is a session of its own), so everything about it is derived: the socket says whether it answers, the pid
+ * file who it is.
  */
+import { basename } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { causeOf, RosError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { waitFor } from '../lib/wait.ts';
 import { spawnDaemon } from '../sys/exec.ts';
-import { readTextFile } from '../sys/files.ts';
+import { boundLog, readTextFile } from '../sys/files.ts';
 import { processName } from '../sys/proc.ts';
 import { awaitSocket } from '../sys/socket.ts';
-import type { Engine } from './engine.ts';
 
 export interface DaemonOptions {
   readonly name: string;
@@ -18,9 +19,13 @@ export interface DaemonOptions {
   readonly args: readonly string[];
   readonly socketPath: string;
   readonly pidFile: string;
+  /** dockerd writes its pid file itself, and refuses to start when it finds its own pid there. */
+  readonly writesPidFile: boolean;
+  /** Kept below `logLimit` bytes, with one older file beside it. */
   readonly logFile: string;
   readonly cgroup: string;
-  readonly engine: Engine;
+  /** Resolves when the daemon answers; rejects after `timeoutMs`. */
+  readonly answers: (timeoutMs: number) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
   /** Called after every start or adoption, when the daemon answers. */
@@ -29,7 +34,10 @@ export interface DaemonOptions {
 
 const readyTimeoutMs = 180_000;
 const readyPauseMs = 250;
-const logReadLimit = 16 * 1024 * 1024;
+/** Bytes. */
+const logLimit = 4 * 1024 * 1024;
+/** A daemon may say more than that between two checks. */
+const logReadLimit = 4 * logLimit;
 const checkEveryMs = 10_000;
 const pingTimeoutMs = 15_000;
 /** A daemon that misses this many pings in a row hangs, and is killed. */
@@ -39,9 +47,11 @@ const lastDelayMs = 10_000;
 /** After this long without a fall the delay before a restart starts small again. */
 const stableMs = 60_000;
 
-export class EngineDaemon {
+export class Daemon {
   readonly #options: DaemonOptions;
+  /** Of a process that an earlier supervisor started only pings and the pid tell. */
   #exited: Promise<string> = new Promise(() => undefined);
+  #isChild = false;
   #poke: () => void = () => undefined;
   #stopping = false;
 
@@ -56,6 +66,11 @@ export class EngineDaemon {
   }
 
   async isRunning(): Promise<boolean> { return (await this.#pid()) !== undefined; }
+
+  /** Starts the process unless it runs, and does not wait for it: `start` does. */
+  async launch(): Promise<void> {
+    if ((await this.#pid()) === undefined) this.#spawn();
+  }
 
   /** Checks at once: whoever sees the daemon's event stream end calls this, and a death is noticed in milliseconds. */
   poke(): void { this.#poke(); }
@@ -91,31 +106,41 @@ export class EngineDaemon {
   }
 
   async #bringUp(): Promise<'adopted' | 'started'> {
-    const { name, program, args, socketPath, logFile, cgroup, engine, clock, log } = this.#options;
+    const { name, socketPath, answers, clock, log } = this.#options;
     const running = await this.#pid();
-    if (running === undefined) {
-      let ended: string | undefined;
-      this.#exited = new Promise((resolve) => {
-        void spawnDaemon(program, args, { logFile, cgroup, onExit: (reason) => { void lastWords(logFile).then((said) => { ended = `${reason}${said}`; resolve(ended); }); } })
-          .catch((error: unknown) => { ended = causeOf(error); resolve(ended); });
-      });
-      await awaitSocket(socketPath, clock, readyTimeoutMs, this.#exited);
-      await waitFor(async () => {
-        if (ended !== undefined) throw new RosError('ERR_ROS_ENGINE', ended);
-        // It listens early and answers when it is ready: one long ping costs less than many short ones.
-        await engine.ping(readyTimeoutMs);
-      }, { clock, what: `${name} to answer`, timeoutMs: readyTimeoutMs, pauseMs: readyPauseMs, giveUp: () => ended !== undefined });
-      return 'started';
+    if (running !== undefined && !this.#isChild) {
+      log.info(`engine[${name}]: runs already as process ${running}, adopting it`);
+      await waitFor(() => answers(pingTimeoutMs), { clock, what: `${name} (process ${running}) to answer`, timeoutMs: readyTimeoutMs, pauseMs: readyPauseMs });
+      return 'adopted';
     }
-    log.info(`engine[${name}]: runs already as process ${running}, adopting it`);
-    this.#exited = new Promise(() => undefined); // not our child: only pings and the pid tell
-    await waitFor(async () => { await engine.ping(pingTimeoutMs); }, { clock, what: `${name} (process ${running}) to answer`, timeoutMs: readyTimeoutMs, pauseMs: readyPauseMs });
-    return 'adopted';
+    if (!this.#isChild) this.#spawn();
+    let ended: string | undefined;
+    void this.#exited.then((reason) => { ended = reason; });
+    await awaitSocket(socketPath, clock, readyTimeoutMs, this.#exited);
+    await waitFor(async () => {
+      if (ended !== undefined) throw new RosError('ERR_ROS_ENGINE', ended);
+      // It listens early and answers when it is ready: one long ping costs less than many short ones.
+      await answers(readyTimeoutMs);
+    }, { clock, what: `${name} to answer`, timeoutMs: readyTimeoutMs, pauseMs: readyPauseMs, giveUp: () => ended !== undefined });
+    return 'started';
+  }
+
+  #spawn(): void {
+    const { program, args, logFile, cgroup, pidFile, writesPidFile } = this.#options;
+    this.#isChild = true;
+    this.#exited = new Promise((resolve) => {
+      const end = (reason: string): void => { this.#isChild = false; resolve(reason); };
+      const onExit = (reason: string, killed: boolean): void => {
+        if (killed) end(reason);
+        else void lastWords(logFile).then((said) => { end(`${reason}${said}`); });
+      };
+      spawnDaemon(program, args, { logFile, cgroup, onExit, ...(!writesPidFile && { pidFile }) }).catch((error: unknown) => { end(causeOf(error)); });
+    });
   }
 
   /** Resolves with the reason when the daemon is gone; a daemon that hangs is killed first. */
   async #untilDown(): Promise<string> {
-    const { engine, clock } = this.#options;
+    const { answers, clock, logFile } = this.#options;
     let missed = 0;
     for (;;) {
       const poked = new Promise<undefined>((resolve) => { this.#poke = () => { resolve(undefined); }; });
@@ -123,28 +148,30 @@ export class EngineDaemon {
       if (reason !== undefined) return reason;
       if (this.#stopping) return 'stopped';
       const pid = await this.#pid();
-      if (pid === undefined) return 'its process is gone';
+      if (pid === undefined && !this.#isChild) return 'its process is gone';
       try {
-        await engine.ping(pingTimeoutMs);
+        await boundLog(logFile, logLimit);
+        await answers(pingTimeoutMs);
         missed = 0;
       } catch (error) {
         missed += 1;
-        if (missed >= pingsMissed) {
+        if (missed >= pingsMissed && pid !== undefined) {
           process.kill(pid, 'SIGKILL');
+          if (this.#isChild) await this.#exited;
           return `did not answer ${missed} times (${causeOf(error)}), killed`;
         }
       }
     }
   }
 
-  /** The daemon's pid when that process lives and is a dockerd. */
+  /** The daemon's pid when that process lives and is this program. */
   async #pid(): Promise<number | undefined> {
     const pid = Number.parseInt((await readTextFile(this.#options.pidFile, 64)) ?? '', 10);
-    return Number.isInteger(pid) && (await processName(pid)) === 'dockerd' ? pid : undefined;
+    return Number.isInteger(pid) && (await processName(pid)) === basename(this.#options.program) ? pid : undefined;
   }
 }
 
-/** The last line of a log, for the end of an error; empty when there is none. */
+/** The last line of a log, for the end of an error; empty when there is none. Who was killed had no time for last words. */
 async function lastWords(path: string): Promise<string> {
   const lines = ((await readTextFile(path, logReadLimit).catch(() => undefined)) ?? '').trim().split('\n');
   return lines.at(-1) === '' ? '' : `: ${(lines.at(-1) ?? '').slice(0, 300)}`;
