@@ -5,7 +5,7 @@
  */
 import type { Machine } from './machine.ts';
 import { readEarlyConfig } from './phases/config.ts';
-import { applySettings, loadModules } from './phases/settings.ts';
+import { applySettings, loadModules, loadProcessorModules } from './phases/settings.ts';
 import { closeState, openState } from './phases/state.ts';
 import { launchContainerd, startSystemDocker, stopSystemDocker } from './phases/system-docker.ts';
 import { awaitSystemServices, startSystemServices, stopServices } from './phases/system-services.ts';
@@ -18,6 +18,7 @@ export const bootSequence: Sequence<Machine> = [
   essential('system-docker', startSystemDocker, applySettings, loadModules),
   essential('system-services', startSystemServices),
   phase('user-docker', awaitUserDocker, awaitSystemServices),
+  phase('late', loadProcessorModules),
 ];
 
 export const shutdownSequence: Sequence<Machine> = [

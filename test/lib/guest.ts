@@ -25,20 +25,17 @@ export async function processes(machine: Machine): Promise<Process[]> {
   });
 }
 
-export type Daemon = 'supervisor' | 'system dockerd' | 'containerd of system dockerd' | 'user dockerd' | 'sshd';
+export type Daemon = 'supervisor' | 'system dockerd' | 'containerd of system dockerd' | 'user dockerd' | 'containerd of user dockerd' | 'sshd';
 
 /** The process id of one of the machine's daemons, by what it was started with. */
 export function pidOf(daemon: Daemon, all: readonly Process[]): number | undefined {
   const find = (test: (process: Process) => boolean): number | undefined => all.find(test)?.pid;
-  const systemDockerd = (): number | undefined => find(({ command }) => /^\S*dockerd\b.*system-docker/.test(command));
   switch (daemon) {
     case 'supervisor': return find(({ command }) => /^\S*ros supervise$/.test(command));
-    case 'system dockerd': return systemDockerd();
-    case 'containerd of system dockerd': {
-      const parent = systemDockerd();
-      return find((process) => /^\S*containerd\b/.test(process.command) && process.parent === parent);
-    }
+    case 'system dockerd': return find(({ command }) => /^\S*dockerd\b.*system-docker/.test(command));
+    case 'containerd of system dockerd': return find(({ command }) => /^\S*containerd\b.*system-docker/.test(command));
     case 'user dockerd': return find(({ command }) => /^\S*dockerd\b/.test(command) && !command.includes('system-docker'));
+    case 'containerd of user dockerd': return find(({ command }) => /^\S*containerd\b.*--root \/var\/lib\/docker/.test(command));
     case 'sshd': return find(({ command }) => /^sshd: \S*sshd .*\[listener\]|^\S*\/sshd -D/.test(command));
   }
 }

@@ -4,7 +4,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
-import { exists, writeFileAtomic } from '../../sys/files.ts';
+import { exists, readTextFile, writeFileAtomic } from '../../sys/files.ts';
 import { paths, type Machine } from '../machine.ts';
 
 /** Kernel settings of the system itself; `rancher.sysctl` may set others or these again. */
@@ -51,6 +51,14 @@ export async function loadModules(machine: Machine): Promise<void> {
     const result = await tryRun('modprobe', line.trim().split(/\s+/), { timeoutMs: 30_000 });
     if (result.code !== 0) machine.warnings.set(`module ${line}`, `Kernel module "${line}" could not be loaded: ${result.stderr.trim()}`);
   }
+}
+
+/** What the processor's features bring, faster cryptography above all. Nothing waits for it, and its self-tests take seconds. */
+export async function loadProcessorModules(machine: Machine): Promise<void> {
+  const alias = (await readTextFile('/sys/devices/system/cpu/modalias', 65_536))?.trim() ?? '';
+  // -b as udev does: with the blacklist. That no module fits is no error.
+  if (alias !== '') await tryRun('modprobe', ['-qab', alias], { timeoutMs: 60_000 });
+  machine.log.debug('modules: loaded what the processor brings');
 }
 
 async function applyHostname({ settings }: Machine): Promise<void> {

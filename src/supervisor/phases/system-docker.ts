@@ -9,12 +9,12 @@ const containerdSocket = '/run/system-docker/containerd/containerd.sock';
 /**
  * Not dockerd's own: that one gives every container's shim five seconds to answer when it starts again, under load too
  * little, and takes the container for dead. Its settings, these times among them, are in image/root/etc/containerd.
- * Everything of it is in /run: it knows nothing that outlives a boot.
+ * What it stores is in /run: dockerd tells it everything anew in every boot.
  */
 export const systemContainerd = {
   name: 'containerd',
   program: '/usr/bin/containerd',
-  args: ['--config', '/etc/containerd/config.toml'],
+  args: ['--config', '/etc/containerd/config.toml', '--address', containerdSocket, '--root', '/run/system-docker/containerd/root', '--state', '/run/system-docker/containerd/state'],
   socketPath: containerdSocket,
   pidFile: '/run/system-docker/containerd/containerd.pid',
   writesPidFile: false,
