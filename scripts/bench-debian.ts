@@ -12,6 +12,7 @@ import { sha256 } from './lib/hash.ts';
 import { ensureHostTools } from './lib/host-tools.ts';
 import { run } from './lib/run.ts';
 import type { MachineSpec } from './qemu-args.ts';
+import { sshForwards, type SshPorts } from './qemu-ssh.ts';
 import { copySparse, sshKey } from './qemu-host.ts';
 import { kernelParameters } from './qemu-corral.ts';
 
@@ -99,7 +100,7 @@ function bootFile(tree: string, kind: string): string {
 }
 
 /** A machine with its own writable copy of the disk. */
-export function debianMachine(image: DebianImage, disk: string, port: number, append: readonly string[]): MachineSpec {
+export function debianMachine(image: DebianImage, disk: string, ports: SshPorts, append: readonly string[]): MachineSpec {
   if (!existsSync(disk)) copySparse(image.disk, disk);
   return {
     kernel: image.kernel,
@@ -110,7 +111,7 @@ export function debianMachine(image: DebianImage, disk: string, port: number, ap
     cpus: 2,
     drives: [{ file: disk, format: 'raw', cache: 'unsafe' }],
     net: 'restrict',
-    forwards: [{ host: port, guest: 22 }],
+    forwards: sshForwards(ports),
     serial: 'pipe',
     noReboot: true,
   };

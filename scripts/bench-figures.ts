@@ -1,5 +1,5 @@
 /** Figures of a running machine, read in the same way from ours and from plain Debian. */
-import { sleep, waitForBanner, type Ssh } from './qemu-ssh.ts';
+import { sleep, waitForBanner, type Ssh, type SshPorts } from './qemu-ssh.ts';
 import type { Vm } from './qemu.ts';
 
 /**
@@ -10,8 +10,8 @@ const quietMs = { kvm: 5_000, tcg: 40_000 } as const;
 const bootTimeoutMs = { kvm: 60_000, tcg: 300_000 } as const;
 
 /** Boots up to ssh and a quiet while; returns when ssh first answered, in ms since kernel start. */
-export async function timeToSsh(vm: Vm, port: number, ssh: Ssh): Promise<number> {
-  const bannerAt = await waitForBanner(port, bootTimeoutMs[vm.accel.kind], () => vm.running);
+export async function timeToSsh(vm: Vm, ports: SshPorts, ssh: Ssh): Promise<number> {
+  const bannerAt = await waitForBanner(ports, bootTimeoutMs[vm.accel.kind], () => vm.running);
   await sleep(quietMs[vm.accel.kind]);
   return Math.round(bannerAt - await kernelStart(ssh));
 }

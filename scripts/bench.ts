@@ -13,14 +13,14 @@ import type { MachineSpec } from './qemu-args.ts';
 import { corralMachine, image } from './qemu-corral.ts';
 import { freePort, makeConfigDrive, sshKey } from './qemu-host.ts';
 import { setting, wholeNumber } from './qemu-settings.ts';
-import { Ssh } from './qemu-ssh.ts';
+import { Ssh, sshForwards, type SshPorts } from './qemu-ssh.ts';
 import { Vm } from './qemu.ts';
 
 interface Figures { readonly ssh: number; readonly userDocker: number; readonly memory: number }
 
 interface Side {
   readonly name: 'corral' | 'debian';
-  machine(port: number): MachineSpec;
+  machine(ports: SshPorts): MachineSpec;
   /** When User Docker (the one Docker on Debian) was ready, in ms since kernel start; undefined while it is not. */
   userDocker(ssh: Ssh): Promise<number | undefined>;
 }
@@ -34,7 +34,7 @@ function debianSide(debian: DebianImage): Side {
   rmSync(disk, { force: true });
   return {
     name: 'debian',
-    machine: (port) => debianMachine(debian, disk, port, append),
+    machine: (ports) => debianMachine(debian, disk, ports, append),
     async userDocker(ssh) {
       // docker.service tells systemd when its API answers, so "active" is "ready".
       const { stdout } = await ssh.run('systemctl show docker -p ActiveEnterTimestampMonotonic --value');
@@ -50,7 +50,7 @@ function corralSide(): Side {
   const config = makeConfigDrive(`#cloud-config\nhostname: corral\nssh_authorized_keys:\n  - ${sshKey(benchKey)}\n`, join(benchDir, 'config.iso'));
   return {
     name: 'corral',
-    machine: (port) => corralMachine({ append, config, disk: { file, cache: 'unsafe' }, forwards: [{ host: port, guest: 22 }], noReboot: true }),
+    machine: (ports) => corralMachine({ append, config, disk: { file, cache: 'unsafe' }, forwards: sshForwards(ports), noReboot: true }),
     async userDocker(ssh) {
       const { code, stdout } = await ssh.run('sudo ros boot --json');
       return code === 0 ? (JSON.parse(stdout) as BootReport).bootMs.userDocker : undefined;
@@ -59,11 +59,11 @@ function corralSide(): Side {
 }
 
 async function boot(side: Side, label: string): Promise<Figures> {
-  const port = await freePort();
-  const vm = await Vm.start(side.machine(port), join(benchDir, `${side.name}.console.log`));
-  const ssh = new Ssh({ port, key: benchKey, user: 'rancher' });
+  const ports = { ssh: await freePort(), closed: await freePort() };
+  const vm = await Vm.start(side.machine(ports), join(benchDir, `${side.name}.console.log`));
+  const ssh = new Ssh({ port: ports.ssh, key: benchKey, user: 'rancher' });
   try {
-    const sshMs = await timeToSsh(vm, port, ssh);
+    const sshMs = await timeToSsh(vm, ports, ssh);
     const userDocker = await ask('the time User Docker was ready', 300_000, () => side.userDocker(ssh));
     const idle = await waitForIdle(ssh);
     const figures = { ssh: sshMs, userDocker, memory: await memoryUsedMb(ssh) };

@@ -10,7 +10,7 @@ import { ensureHostTools, runTools } from './lib/host-tools.ts';
 import { setting, words, wholeNumber } from './qemu-settings.ts';
 import { corralMachine, image } from './qemu-corral.ts';
 import { freePort, makeConfigDrive, sshKey } from './qemu-host.ts';
-import { Ssh } from './qemu-ssh.ts';
+import { Ssh, sshForwards } from './qemu-ssh.ts';
 import { Vm } from './qemu.ts';
 
 const dir = 'build/measure';
@@ -43,20 +43,20 @@ echo "processes $count"`;
 async function measure(): Promise<Measure> {
   mkdirSync(dir, { recursive: true });
   const key = `${dir}/id_ed25519`;
-  const port = await freePort();
+  const ports = { ssh: await freePort(), closed: await freePort() };
   const disk = setting('DISK');
   const vm = await Vm.start(corralMachine({
     memoryMb: wholeNumber('MEM', 2048),
     cpus: wholeNumber('CPUS', 2),
     append: ['quiet', ...words('APPEND')],
     config: makeConfigDrive(`#cloud-config\nhostname: corral\nssh_authorized_keys:\n  - ${sshKey(key)}\n`, `${dir}/config.iso`),
-    forwards: [{ host: port, guest: 22 }],
+    forwards: sshForwards(ports),
     noReboot: true,
     ...(disk === undefined ? {} : { disk: { file: disk } }),
   }), `${dir}/console.log`);
-  const ssh = new Ssh({ port, key, user: 'rancher' });
+  const ssh = new Ssh({ port: ports.ssh, key, user: 'rancher' });
   try {
-    await timeToSsh(vm, port, ssh);
+    await timeToSsh(vm, ports, ssh);
     const bootMs = await ask('the boot report with systemHealthy and userDocker', 300_000, async () => {
       const { code, stdout } = await ssh.run('sudo ros boot --json');
       if (code !== 0) return undefined;

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Forward } from './qemu-args.ts';
 
 export interface CommandResult { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 export interface CommandOptions { readonly timeoutMs?: number; readonly input?: string | Buffer }
@@ -69,33 +70,37 @@ export class Ssh {
   }
 }
 
+/** This machine's ports that lead to a guest's sshd, and to one where nobody listens (discard): see `waitForBanner`. */
+export interface SshPorts { readonly ssh: number; readonly closed: number }
+
+export function sshForwards(ports: SshPorts): Forward[] { return [{ host: ports.ssh, guest: 22 }, { host: ports.closed, guest: 9 }]; }
+
 /**
  * Waits until something answers as an ssh server; returns `Date.now()` of its first word. Gives up when `alive()` says no.
- * A connection made before the machine has its address is retried by QEMU after seconds only, so new ones are made all the
- * time. Once one was refused, the machine is reachable and only sshd is missing: then few are enough, and they may take
- * long. Never so many at once that they meet sshd's limits on strangers (MaxStartups, PerSourcePenalties).
+ *
+ * Asking must not slow what it measures: every connection that sshd takes costs an emulated machine a second. So the first
+ * question is whether the machine is reachable at all, at the closed port, where its kernel refuses at once and for nothing
+ * (QEMU would repeat what it could not deliver after seconds only, so there are many short tries); then one connection to
+ * sshd at a time, which may take long.
  */
-export async function waitForBanner(port: number, timeoutMs: number, alive: () => boolean): Promise<number> {
+export async function waitForBanner(ports: SshPorts, timeoutMs: number, alive: () => boolean): Promise<number> {
   const deadline = Date.now() + timeoutMs;
-  let first: number | undefined;
-  let reachable = false;
-  let open = 0;
-  while (Date.now() < deadline) {
+  const check = (): void => {
     if (!alive()) throw new Error('the machine ended before ssh answered');
-    if (open < (reachable ? 3 : 8)) {
-      open += 1;
-      void banner(port, reachable ? 20_000 : 6_000).then((answer) => {
-        open -= 1;
-        if (typeof answer === 'number') first ??= answer;
-        else if (answer === 'refused') reachable = true;
-      });
-    }
-    for (let waitedMs = 0; waitedMs < 700; waitedMs += 50) {
-      await sleep(50);
-      if (first !== undefined) return first;
-    }
+    if (Date.now() > deadline) throw new Error(`ssh did not answer on 127.0.0.1:${ports.ssh} within ${timeoutMs / 1000} s`);
+  };
+  let reachable = false;
+  while (!reachable) {
+    check();
+    void banner(ports.closed, 2_000).then((answer) => { reachable ||= answer === 'refused'; });
+    await sleep(250);
   }
-  throw new Error(`ssh did not answer on 127.0.0.1:${port} within ${timeoutMs / 1000} s`);
+  for (;;) {
+    check();
+    const answer = await banner(ports.ssh, 30_000);
+    if (typeof answer === 'number') return answer;
+    await sleep(250);
+  }
 }
 
 /** QEMU accepts the connection even when nobody listens inside, so only the server's own first words count. */

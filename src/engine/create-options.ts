@@ -47,6 +47,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
       CgroupParent: spec.cgroupParent,
       Init: spec.init,
       Memory: spec.memoryBytes ?? 0,
+      ...(spec.cpuShares !== undefined && { CpuShares: spec.cpuShares }),
       ...(spec.pidsLimit !== undefined && { PidsLimit: spec.pidsLimit }),
       ...(spec.oomScoreAdj !== undefined && { OomScoreAdj: spec.oomScoreAdj }),
       Ulimits: spec.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),

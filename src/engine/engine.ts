@@ -28,6 +28,8 @@ export interface ContainerSpec {
   readonly init: boolean;
   readonly stopSignal?: string;
   readonly memoryBytes?: number;
+  /** As Docker counts them (cgroup v1): 1024 stands for one share of a weight of 39, less for less. */
+  readonly cpuShares?: number;
   readonly pidsLimit?: number;
   readonly oomScoreAdj?: number;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];

@@ -42,6 +42,7 @@ export interface ServiceDefinition {
   readonly init: boolean;
   readonly stopSignal?: string;
   readonly memoryBytes?: number;
+  readonly cpuShares?: number;
   readonly pidsLimit?: number;
   readonly oomScoreAdj?: number;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];

@@ -87,6 +87,7 @@ export const serviceSchema = z.strictObject({
   stop_signal: z.optional(z.string()),
   stop_grace_period: z.optional(duration),
   mem_limit: z.optional(bytes),
+  cpu_shares: z.optional(z.number()),
   pids_limit: z.optional(z.number()),
   oom_score_adj: z.optional(z.number()),
   ulimits: z.optional(z.record(z.string(), ulimit)),

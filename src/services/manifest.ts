@@ -82,6 +82,7 @@ function define(name: string, raw: RawService, origin: string): ServiceDefinitio
     init: raw.init ?? false,
     stopSignal: raw.stop_signal,
     memoryBytes: raw.mem_limit,
+    cpuShares: raw.cpu_shares,
     pidsLimit: raw.pids_limit,
     oomScoreAdj: raw.oom_score_adj,
     ulimits: Object.entries(raw.ulimits ?? {}).map(([limit, value]) => (typeof value === 'number' ? { name: limit, soft: value, hard: value } : { name: limit, ...value })),

@@ -56,4 +56,5 @@ export const paths = {
   userSocket: '/run/user-docker/docker.sock',
   userData: '/var/lib/user-docker',
   systemCgroup: '/sys/fs/cgroup/system',
+  userCgroup: '/sys/fs/cgroup/user',
 } as const;

@@ -14,26 +14,34 @@ export async function findDevice(spec: string): Promise<string | undefined> {
 }
 
 /** The filesystem on a device, as blkid names it; undefined when it knows none. */
-export async function filesystemType(device: string): Promise<string | undefined> {
-  const { stdout } = await tryRun('blkid', ['-c', '/dev/null', '-p', '-o', 'value', '-s', 'TYPE', device], { timeoutMs: 15_000 });
+export async function filesystemType(device: string): Promise<string | undefined> { return probe(device, 'TYPE'); }
+
+async function probe(device: string, tag: 'TYPE' | 'LABEL'): Promise<string | undefined> {
+  const { stdout } = await tryRun('blkid', ['-c', '/dev/null', '-p', '-o', 'value', '-s', tag, device], { timeoutMs: 15_000 });
   return stdout.trim() === '' ? undefined : stdout.trim();
 }
 
 const blankBytes = 1024 * 1024;
 
-/** Whether the first MiB of a device is all zero: the only kind of disk that is ever formatted. */
+/** What a filesystem of ours is called until it is whole. Nothing ever mounts it, so nothing is on it. */
+const unfinished = 'UNFINISHED_STATE';
+
+/** Whether nothing can be lost by formatting: the first MiB is all zero, or the power went while we formatted it before. */
 export async function isBlank(device: string): Promise<boolean> {
   const file = await open(device, 'r');
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(blankBytes), 0, blankBytes, 0);
-    return bytesRead === blankBytes && buffer.every((byte) => byte === 0);
+    if (bytesRead === blankBytes && buffer.every((byte) => byte === 0)) return true;
   } finally {
     await file.close();
   }
+  return (await probe(device, 'LABEL')) === unfinished;
 }
 
+/** Gets its label last: whoever looks for the label finds a whole filesystem. */
 export async function formatExt4(device: string, label: string): Promise<void> {
-  await run('mkfs.ext4', ['-q', '-F', '-L', label, device], { timeoutMs: 300_000 });
+  await run('mkfs.ext4', ['-q', '-F', '-L', unfinished, device], { timeoutMs: 300_000 });
+  await run('e2label', [device, label]);
 }
 
 /** Checks a filesystem and mends what is safe to mend. Returns what it mended, in words; throws when it could not. */

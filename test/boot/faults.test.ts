@@ -3,7 +3,6 @@
  * user's. Under emulation the 30 s are stretched (test/lib/timing.ts); every time is printed.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { waitForBanner } from '../../scripts/qemu-ssh.ts';
 import { makeTinyImage, notWell, pidOf, processes, systemContainers, systemServices, type Daemon, type SystemContainer } from '../lib/guest.ts';
 import { freshDisk, Machine } from '../lib/machine.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
@@ -58,7 +57,7 @@ describe.each(systemServices.map((service) => ({ service })))('kill -9 of the sy
     await killHard(old?.pid ?? 0);
     if (service === 'console') {
       machine.ssh.disconnect();
-      await waitForBanner(machine.port(22), machine.limit(backWithinMs), () => machine.vm.running);
+      await machine.waitForSsh(backWithinMs);
     }
     await measured(service, async () => {
       const now = (await systemContainers(machine)).find(({ name }) => name === service);

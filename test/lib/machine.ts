@@ -45,7 +45,7 @@ export class Machine {
     const key = sshKey(keyFile);
     const userData = rawConfig ?? `#cloud-config\nssh_authorized_keys:\n  - ${key}\n${config}`;
     const forwards = new Map<number, number>();
-    for (const guest of [22, ...ports]) forwards.set(guest, await freePort());
+    for (const guest of [22, 9, ...ports]) forwards.set(guest, await freePort());
     const spec = corralMachine({
       // A panic must end the test, not begin another boot; tests that reboot say so.
       noReboot: true,
@@ -82,7 +82,7 @@ export class Machine {
     const limit = this.limit(nativeMs);
     const deadline = Date.now() + limit;
     try {
-      await waitForBanner(this.port(22), limit, () => this.vm.running);
+      await waitForBanner({ ssh: this.port(22), closed: this.port(9) }, limit, () => this.vm.running);
       await this.until('a login as rancher over ssh', deadline - Date.now(), async () => {
         const { code, stderr } = await this.ssh.run('true');
         return code === 0 || stderr.trim();

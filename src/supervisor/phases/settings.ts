@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
+import { loadDrivers } from '../../sys/drivers.ts';
 import { exists, readTextFile, writeFileAtomic } from '../../sys/files.ts';
 import { paths, type Machine } from '../machine.ts';
 
@@ -45,6 +46,8 @@ export async function applySettings(machine: Machine): Promise<void> {
 
 /** One modprobe for all: each start of a program costs more than the loading. */
 export async function loadModules(machine: Machine): Promise<void> {
+  // The network's cards must not wait for udev, which comes to them after seconds: ssh would.
+  await loadDrivers();
   const { code, stderr } = await tryRun('modprobe', ['-a', ...planeModules], { timeoutMs: 60_000 });
   if (code !== 0) machine.log.warn(`modules: ${stderr.trim().replaceAll('\n', '; ')}`);
   for (const line of machine.settings.modules) {

@@ -72,7 +72,7 @@ async function openDisk(machine: Machine): Promise<Machine['state'] | undefined>
   return { kind: 'disk', device, ...(mended !== undefined && { note: mended }) };
 }
 
-/** Formats the first device of the list whose first MiB is zero. Any other disk holds somebody's data and is left alone. */
+/** Formats the first blank device of the list. Any other disk holds somebody's data and is left alone. */
 async function formatFirstBlank(machine: Machine, devices: readonly string[]): Promise<string | undefined> {
   for (const device of devices) {
     const blank = await isBlank(device).catch(() => false);
