@@ -19,7 +19,10 @@ export interface ServiceStatus {
   readonly enabled: boolean;
   readonly containerId?: string;
   readonly pid?: number;
+  /** As the engine says, by the wall clock of that moment, which may have been wrong. */
   readonly startedAt?: string;
+  /** How long it has been running, by the kernel's count: right even when the clock has been stepped meanwhile. */
+  readonly upMs?: number;
   /** Restarts by the supervisor since this boot. */
   readonly restarts: number;
   readonly exitCode?: number;

@@ -14,12 +14,6 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** Since `startedAt` until now; `-` when it does not run. A clock that was stepped meanwhile never shows less than 0. */
-export function uptime(startedAt: string | undefined, now: Date): string {
-  const startMs = startedAt === undefined ? Number.NaN : Date.parse(startedAt);
-  return Number.isNaN(startMs) ? '-' : duration(now.getTime() - startMs);
-}
-
 /** Columns as wide as their widest cell, two spaces apart; nothing after the last one. */
 export function table(rows: readonly (readonly string[])[], minWidths: readonly number[] = []): string {
   const widths: number[] = [];

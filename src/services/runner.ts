@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { causeOf, RosError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Turns } from '../lib/turns.ts';
+import { processStartMs } from '../sys/proc.ts';
 import { containerSpec, specLabel } from './container-spec.ts';
 import type { ServiceDefinition } from './definition.ts';
 import { initialLife, isReady, stableMs, step, type Life, type LifeEffect, type LifeEvent } from './state-machine.ts';
@@ -32,6 +33,8 @@ export class ServiceRunner {
   #container: ContainerInfo | undefined;
   #graceMs: number;
   #wantedSinceMs = 0;
+  /** When the container's first process started, in ms since kernel start. */
+  #upSinceMs = 0;
   #nextTryMs = 0;
   #oom = false;
   #cancelRetry: () => void = () => undefined;
@@ -58,6 +61,7 @@ export class ServiceRunner {
     if (this.#life.state === 'stopping') { await this.#stop(); return; } // the engine died in the middle of it
     this.#wantedSinceMs = this.#options.clock.uptimeMs();
     if (found?.running === true && found.labels[specLabel] === (await this.#spec())?.labels[specLabel]) {
+      await this.#noteStart(found);
       this.#apply({ kind: 'adopted', health: found.health });
       return;
     }
@@ -111,7 +115,7 @@ export class ServiceRunner {
       enabled: true,
       restarts: life.restarts,
       ...(container && { containerId: container.id }),
-      ...(up && container && { pid: container.pid, startedAt: container.startedAt }),
+      ...(up && container && { pid: container.pid, startedAt: container.startedAt, upMs: this.#options.clock.uptimeMs() - this.#upSinceMs }),
       ...(life.lastExit?.exitCode !== undefined && { exitCode: life.lastExit.exitCode }),
     };
   }
@@ -193,8 +197,13 @@ export class ServiceRunner {
     const info = await engine.inspect(id);
     if (info === undefined) throw new RosError('ERR_ROS_NO_CONTAINER', 'its container is gone');
     this.#container = info;
+    await this.#noteStart(info);
     if (info.running) this.#apply({ kind: 'started', health: info.health });
     else this.#apply({ kind: 'exited', exitCode: info.exitCode, reason: exitReason(info.exitCode, info.oomKilled) });
+  }
+
+  async #noteStart({ pid }: ContainerInfo): Promise<void> {
+    this.#upSinceMs = (await processStartMs(pid)) ?? this.#options.clock.uptimeMs();
   }
 
   async #stop(): Promise<void> {

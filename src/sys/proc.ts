@@ -12,6 +12,17 @@ export async function processName(pid: number): Promise<string | undefined> {
   return (await readTextFile(`/proc/${pid}/comm`, limit).catch(() => undefined))?.trim();
 }
 
+/** Linux counts in hundredths here, whatever its timer does (USER_HZ). */
+const msPerTick = 10;
+
+/** When a process started, in ms since kernel start; undefined when there is none with that pid. */
+export async function processStartMs(pid: number): Promise<number | undefined> {
+  const stat = await readTextFile(`/proc/${pid}/stat`, limit).catch(() => undefined);
+  // The name, in parentheses, may hold anything; the fields after it are numbers, and this is the 22nd of all.
+  const ticks = Number(stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  return Number.isFinite(ticks) ? ticks * msPerTick : undefined;
+}
+
 export interface Mount { readonly source: string; readonly target: string; readonly type: string; readonly options: string }
 
 export async function mounts(): Promise<Mount[]> { return parseMounts((await readTextFile('/proc/self/mounts', limit)) ?? ''); }

@@ -10,7 +10,7 @@ let report: BootReport;
 showConsoleOnFailure(() => machine);
 
 beforeAll(async () => {
-  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config: 'hostname: harbour\n', ports: [8080], noReboot: false });
+  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config: 'hostname: harbour\nrancher:\n  sysctl:\n    vm.swappiness: 7\n  modules: [dummy]\n', ports: [8080], noReboot: false });
   report = await machine.waitForBoot();
 });
 afterAll(async () => { await machine?.kill(); });
@@ -25,6 +25,11 @@ describe('the first boot', () => {
   test('takes the hostname from the cloud-config', async () => {
     expect(await machine.ok('hostname')).toBe('harbour');
     expect(await machine.ok('getent hosts harbour')).toMatch(/harbour/);
+  });
+
+  test('applies kernel settings and loads modules of the cloud-config', async () => {
+    expect(await machine.ok('cat /proc/sys/vm/swappiness')).toBe('7');
+    expect(await machine.ok('ls -d /sys/module/dummy')).toBe('/sys/module/dummy');
   });
 
   test('has every system service running or healthy', async () => {
@@ -143,13 +148,26 @@ describe('User Docker', () => {
   });
 });
 
+describe('a full disk', () => {
+  test('stops the user who filled it, not the system, and User Docker goes on when there is room again', async () => {
+    await machine.ok('fallocate -l $(df --output=avail -B1 /home | tail -n 1) ~/fill');
+    expect((await machine.run('head -c 1000000 /dev/zero > ~/more')).stderr).toMatch(/No space left/);
+    expect(await machine.ssh.login()).toContain('CorralOS');
+    await machine.ok('sudo ros service restart acpid');
+    expect((await machine.run('docker run --name too-much tiny dd if=/dev/zero of=/big bs=1M count=100')).stderr).toMatch(/no space left/i);
+    await machine.ok('rm ~/fill ~/more; docker rm -f too-much');
+    expect(await machine.ok('docker run --rm tiny echo again')).toBe('again');
+    expect(await notWell(machine)).toEqual([]);
+  });
+});
+
 describe('a reboot', () => {
   let before: { hostKeys: string; bootId: string };
 
   beforeAll(async () => {
     await machine.ok('echo still-here > ~/kept; docker run -d --name web -p 8080:80 --restart unless-stopped tiny busybox httpd -f -p 80 -h /www');
     before = { hostKeys: await hostKeys(), bootId: await machine.ok('cat /proc/sys/kernel/random/boot_id') };
-    await machine.reboot();
+    await machine.reboot('sudo ros reboot');
     report = await machine.waitForBoot();
     console.log('second boot, ms since kernel start:', report.bootMs);
   });

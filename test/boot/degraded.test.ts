@@ -42,6 +42,16 @@ describe('no network card', () => {
     expect((await shell.run('docker ps')).code).toBe(0);
     const system = await shell.run('sudo system-docker ps --format "{{.Names}}"');
     expect(system.stdout.split('\n')).toEqual(expect.arrayContaining(['console', 'docker', 'network', 'syslog', 'udev']));
+    // The screen and the keyboard: a person types there, and the file appears.
+    const running = async (program: string): Promise<void> => {
+      await alone.until(`${program} on tty1`, alone.limit(20_000), async () => (await shell.run(`pgrep -t tty1 -x ${program}`)).code === 0);
+    };
+    await typeOnKeyboard(alone, 'rancher\n');
+    await running('login');
+    await typeOnKeyboard(alone, 'correct-horse\n');
+    await running('bash');
+    await typeOnKeyboard(alone, 'tty > typed\n');
+    await alone.until('the file typed on tty1', alone.limit(10_000), async () => (await shell.run('cat typed')).stdout.includes('/dev/tty1'));
     await alone.powerOff();
     expectCleanConsole(alone);
   });
@@ -51,6 +61,8 @@ describe('no network card', () => {
     machine = alone;
     const shell = await SerialShell.open(alone, 90_000);
     expect((await shell.run('id -un')).stdout).toMatch(/\brancher\b/);
+    alone.vm.type('sudo ros halt\n');
+    await alone.waitForConsole(/reboot: System halted/, 60_000, 'the end of the halt');
     expectCleanConsole(alone);
   });
 });
@@ -100,3 +112,12 @@ describe('512 MB of memory', () => {
     expectCleanConsole(small);
   });
 });
+
+/** Types on the machine's own keyboard, which is tty1's. */
+async function typeOnKeyboard(machine: Machine, text: string): Promise<void> {
+  const qmp = await machine.vm.qmp();
+  for (const key of text) {
+    const names = key === '>' ? ['shift', 'dot'] : [{ '\n': 'ret', ' ': 'spc', '-': 'minus' }[key] ?? key];
+    await qmp.execute('send-key', { keys: names.map((data) => ({ type: 'qcode', data })), 'hold-time': 20 });
+  }
+}

@@ -3,6 +3,7 @@
  * is killed: what the machine had in memory is lost, what it had written to the disk is there.
  */
 import { afterAll, expect, test } from 'vitest';
+import type { MachineStatus } from '../../src/api/types.ts';
 import { sleep } from '../../scripts/qemu-ssh.ts';
 import { makeTinyImage, notWell, systemContainers, systemServices } from '../lib/guest.ts';
 import { diskProblems, freshDisk, Machine } from '../lib/machine.ts';
@@ -57,7 +58,7 @@ async function expectWholeBoot(disk: string): Promise<void> {
   expect(await notWell(after)).toEqual([]);
   expect((await systemContainers(after)).map(({ name }) => name)).toEqual(expect.arrayContaining([...systemServices]));
   expect(await systemImages(after)).toEqual(systemServices.map((name) => `corralos/${name}`));
-  expect(await after.ok('findmnt -no FSTYPE /var/lib/system-docker')).toBe('ext4');
+  expect((JSON.parse(await after.ok('sudo ros status --json')) as MachineStatus).state.kind).toBe('disk');
   await makeTinyImage(after);
   expect(await after.ok('docker run --rm tiny echo works', { timeoutMs: after.limit(30_000) })).toBe('works');
   await after.powerOff();

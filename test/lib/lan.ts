@@ -2,11 +2,11 @@
  * A network of its own for a machine: a tap device in a network namespace in which a real DHCP and DNS server (dnsmasq) and a
  * real NTP server (the chronyd of the built ntp container) listen. Nothing in it leads anywhere else.
  */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensureHostTools } from '../../scripts/lib/host-tools.ts';
-import { testDir, type MachineOptions } from './machine.ts';
+import { testDir, type Machine, type MachineOptions } from './machine.ts';
 
 export interface LanOptions {
   /** The name that the DHCP server gives the machine. */
@@ -18,6 +18,15 @@ export interface LanOptions {
 
 const mac = '52:54:00:c0:44:a1';
 export const lanAddress = '192.0.2.1';
+
+/** The built container's tree, base and layer: Debian's chronyd with its libraries. -x: it leaves this machine's clock alone. */
+const chronyd = `set -e
+mount -t tmpfs tmpfs "$2"
+mkdir "$2/upper" "$2/work" "$2/tree"
+mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/tree"
+mkdir -p "$2/tree/run"
+cp "$3" "$2/tree/run/chrony.conf"
+exec chroot "$2/tree" /usr/sbin/chronyd -d -x -f /run/chrony.conf`;
 
 export class Lan implements AsyncDisposable {
   readonly #name = `corral${process.pid}`;
@@ -45,7 +54,8 @@ export class Lan implements AsyncDisposable {
     return { extra: ['-netdev', `tap,id=lan,ifname=${this.#name},script=no,downscript=no`, '-device', `virtio-net-pci,netdev=lan,mac=${mac},romfile=`] };
   }
 
-  open({ hostname, domain, hosts }: LanOptions): void {
+  async open(machine: Machine, { hostname, domain, hosts }: LanOptions): Promise<void> {
+    await machine.vm.qmp(); // QEMU answers when it has opened everything
     const inside = ['netns', 'exec', this.#name];
     ip('link', 'set', this.#name, 'netns', this.#name);
     ip('-n', this.#name, 'address', 'add', `${lanAddress}/24`, 'dev', this.#name);
@@ -55,13 +65,12 @@ export class Lan implements AsyncDisposable {
       '--dhcp-range=192.0.2.50,192.0.2.99,1h', `--dhcp-host=${mac},${hostname}`, `--domain=${domain}`,
       `--dhcp-option=option:ntp-server,${lanAddress}`,
       ...Object.entries(hosts).map(([name, address]) => `--host-record=${name}.${domain},${address}`)]);
-    // The built container's tree, base and layer: Debian's chronyd with its libraries. -x: it leaves this machine's clock alone.
-    const tree = join(this.#dir, 'ntp');
-    mkdirSync(tree, { recursive: true });
-    writeFileSync(join(this.#dir, 'chrony.conf'), 'local stratum 5\nallow 192.0.2.0/24\ncmdport 0\nuser root\npidfile /run/chronyd.pid\nbindcmdaddress /\n');
-    const script = 'mount -t overlay -o "lowerdir=$1" overlay "$2" && mount -t tmpfs tmpfs "$2/run" && cp "$3" "$2/run/chrony.conf" && exec chroot "$2" chronyd -d -x -f /run/chrony.conf';
-    const layers = `${resolve('build/work/layers/ntp')}:${resolve('build/work/layers/_base')}`;
-    this.#serve('ip', [...inside, 'unshare', '--mount', 'sh', '-c', script, 'sh', layers, tree, join(this.#dir, 'chrony.conf')]);
+    const config = join(this.#dir, 'chrony.conf');
+    writeFileSync(config, `local stratum 5\nallow ${lanAddress}/24\ncmdport 0\nuser root\npidfile /run/chronyd.pid\n`);
+    const layers = `${resolve('build/work/layers/ntp/tree')}:${resolve('build/work/layers/_base/tree')}`;
+    const mounts = join(this.#dir, 'chronyd');
+    mkdirSync(mounts, { recursive: true });
+    this.#serve('ip', [...inside, 'unshare', '--mount', 'sh', '-c', chronyd, 'sh', layers, mounts, config]);
   }
 
   /** What the servers have said, for the message of a test that fails. */
@@ -72,6 +81,7 @@ export class Lan implements AsyncDisposable {
       const ended = new Promise((settled) => server.once('exit', settled));
       if (server.exitCode === null && server.signalCode === null) { server.kill('SIGTERM'); await ended; }
     }));
+    spawnSync('ip', ['link', 'delete', this.#name], { stdio: 'ignore' }); // where it is when `open` was never called
     ip('netns', 'delete', this.#name);
     rmSync(this.#dir, { recursive: true, force: true });
   }

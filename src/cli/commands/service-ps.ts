@@ -1,6 +1,6 @@
 import type { ServiceStatus } from '../../api/types.ts';
 import { defineCommand, jsonOption, toJson } from '../command.ts';
-import { table, uptime } from '../format.ts';
+import { duration, table } from '../format.ts';
 import { chosen } from '../services.ts';
 
 export const servicePs = defineCommand({
@@ -13,20 +13,20 @@ export const servicePs = defineCommand({
     quiet: { type: 'boolean', alias: ['q'], describe: 'print container ids only' },
     json: jsonOption,
   },
-  async run({ names, options }, { io, print, client }) {
+  async run({ names, options }, { print, client }) {
     const services = chosen(await (await client()).services(), names);
     if (options.json === true) return print(toJson(services));
     if (options.quiet === true) return print(services.flatMap(({ containerId }) => (containerId === undefined ? [] : [`${containerId}\n`])).join(''));
-    return print(format(services, io.now()));
+    return print(format(services));
   },
 });
 
-export function format(services: readonly ServiceStatus[], now: Date): string {
+export function format(services: readonly ServiceStatus[]): string {
   return table([
     ['NAME', 'IMAGE', 'CONTAINER', 'STATE', 'PID', 'UPTIME'],
     ...services.map((service) => [
       service.name, service.image, service.containerId?.slice(0, 12) ?? '-', stateOf(service), String(service.pid ?? '-'),
-      service.pid === undefined ? '-' : uptime(service.startedAt, now),
+      service.upMs === undefined ? '-' : duration(service.upMs),
     ]),
   ]);
 }

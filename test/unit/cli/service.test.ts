@@ -41,7 +41,7 @@ enabled  syslog   healthy  2m 3s   0
 
 describe('ros service ps', () => {
   it('prints the containers of the services named', async () => {
-    const api = await serve({ 'GET /v1/services': [...services, { ...service({ name: 'init' }), pid: undefined, containerId: undefined, state: 'failed', exitCode: 4 }] });
+    const api = await serve({ 'GET /v1/services': [...services, { ...service({ name: 'init', state: 'failed', exitCode: 4 }), containerId: undefined }] });
     expect((await ros('service ps init syslog', api.socketPath)).stdout).toBe(
       `NAME    IMAGE                CONTAINER     STATE            PID  UPTIME
 init    corralos/ntp:v0.1.0  -             failed (exit 4)  -    -

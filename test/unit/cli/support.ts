@@ -87,8 +87,9 @@ export async function ros(words: string, socketPath: string, over: Partial<Io> &
 }
 
 export function service(over: Partial<ServiceStatus>): ServiceStatus {
+  const runs = ['running', 'healthy', 'unhealthy'].includes(over.state ?? 'healthy');
   return {
     name: 'ntp', state: 'healthy', detail: '', image: 'corralos/ntp:v0.1.0', scope: 'system', enabled: true,
-    containerId: '0123456789abcdef0123', pid: 321, startedAt: '2026-08-01T11:57:57Z', restarts: 0, ...over,
+    containerId: '0123456789abcdef0123', restarts: 0, ...(runs && { pid: 321, startedAt: '2026-08-01T11:57:57Z', upMs: 123_000 }), ...over,
   };
 }
