@@ -1,6 +1,6 @@
 /** A tree against the schema: what is right is kept, what is not is taken out and named. */
 import type * as z from 'zod/mini';
-import { locate } from './locate.ts';
+import { locate } from '../lib/locate.ts';
 import { printableKey, type Problem } from './problem.ts';
 import { cloudConfigSchema, lookUp, type CloudConfig } from './schema.ts';
 import { suggest } from '../lib/suggest.ts';

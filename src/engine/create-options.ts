@@ -2,6 +2,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 import type { ContainerSpec } from './engine.ts';
 
 const nanosPerMs = 1_000_000;
+const nanosPerUnit = 1_000_000_000;
 /** Logs of system containers are bounded: what must be kept goes to syslog. */
 const logConfig = { Type: 'json-file', Config: { 'max-size': '5m', 'max-file': '2' } };
 
@@ -19,6 +20,8 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
     ...(spec.workingDir !== undefined && { WorkingDir: spec.workingDir }),
     // With the host's UTS namespace the engine refuses a hostname of the container's own.
     ...(spec.hostname !== undefined && spec.utsMode !== 'host' && { Hostname: spec.hostname }),
+    Tty: spec.tty,
+    OpenStdin: spec.stdinOpen,
     ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
     ...(healthcheck && {
       Healthcheck: {
@@ -32,6 +35,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
     }),
     HostConfig: {
       Binds: [...spec.volumes],
+      VolumesFrom: [...spec.volumesFrom],
       Tmpfs: { ...spec.tmpfs },
       Devices: spec.devices.map(parseDevice),
       Privileged: spec.privileged,
@@ -40,6 +44,9 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
       CapDrop: [...spec.capDrop],
       SecurityOpt: [...spec.securityOpt],
       NetworkMode: spec.networkMode,
+      ExtraHosts: [...spec.extraHosts],
+      Dns: [...spec.dns],
+      DnsSearch: [...spec.dnsSearch],
       PidMode: spec.pidMode ?? '',
       IpcMode: spec.ipcMode ?? '',
       UTSMode: spec.utsMode ?? '',
@@ -47,6 +54,9 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
       CgroupParent: spec.cgroupParent,
       Init: spec.init,
       Memory: spec.memoryBytes ?? 0,
+      ...(spec.memoryReservationBytes !== undefined && { MemoryReservation: spec.memoryReservationBytes }),
+      ...(spec.cpus !== undefined && { NanoCpus: Math.round(spec.cpus * nanosPerUnit) }),
+      ...(spec.cpuset !== undefined && { CpusetCpus: spec.cpuset }),
       ...(spec.cpuShares !== undefined && { CpuShares: spec.cpuShares }),
       ...(spec.pidsLimit !== undefined && { PidsLimit: spec.pidsLimit }),
       ...(spec.oomScoreAdj !== undefined && { OomScoreAdj: spec.oomScoreAdj }),

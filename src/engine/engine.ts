@@ -12,6 +12,7 @@ export interface ContainerSpec {
   readonly hostname?: string;
   /** `source:target[:options]`, as in compose. */
   readonly volumes: readonly string[];
+  readonly volumesFrom: readonly string[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly devices: readonly string[];
   readonly privileged: boolean;
@@ -20,14 +21,23 @@ export interface ContainerSpec {
   readonly capDrop: readonly string[];
   readonly securityOpt: readonly string[];
   readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
   readonly pidMode?: string;
   readonly ipcMode?: string;
   readonly utsMode?: string;
   readonly cgroupMode?: string;
   readonly cgroupParent: string;
   readonly init: boolean;
+  readonly tty: boolean;
+  readonly stdinOpen: boolean;
   readonly stopSignal?: string;
   readonly memoryBytes?: number;
+  readonly memoryReservationBytes?: number;
+  /** Processors, as a fraction. */
+  readonly cpus?: number;
+  readonly cpuset?: string;
   /** As Docker counts them (cgroup v1): 1024 stands for one share of a weight of 39, less for less. */
   readonly cpuShares?: number;
   readonly pidsLimit?: number;

@@ -26,6 +26,8 @@ export interface ServiceDefinition {
   readonly workingDir?: string;
   readonly hostname?: string;
   readonly volumes: readonly string[];
+  /** Containers whose volumes it has, too. */
+  readonly volumesFrom: readonly string[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly devices: readonly string[];
   readonly privileged: boolean;
@@ -34,14 +36,24 @@ export interface ServiceDefinition {
   readonly capDrop: readonly string[];
   readonly securityOpt: readonly string[];
   readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
   readonly pidMode?: string;
   readonly ipcMode?: string;
   readonly utsMode?: string;
   readonly cgroupMode?: string;
   readonly cgroupParent?: string;
   readonly init: boolean;
+  readonly tty: boolean;
+  readonly stdinOpen: boolean;
   readonly stopSignal?: string;
   readonly memoryBytes?: number;
+  readonly memoryReservationBytes?: number;
+  /** Processors, as a fraction. */
+  readonly cpus?: number;
+  /** Which ones, as `0-2,4`. */
+  readonly cpuset?: string;
   readonly cpuShares?: number;
   readonly pidsLimit?: number;
   readonly oomScoreAdj?: number;

@@ -53,6 +53,43 @@ const dependsOn = z.union([z.array(z.string()), z.record(z.string(), z.strictObj
   required: z.optional(flag),
 }))]);
 
+/** `2`, `"0.5"` processors. */
+const processors = z.pipe(z.union([z.number(), z.string().check(z.regex(/^\d+(\.\d+)?$/, 'must be a number of processors such as 0.5'))]), z.transform(Number));
+
+const deploy = z.strictObject({
+  resources: z.optional(z.strictObject({
+    limits: z.optional(z.strictObject({ cpus: z.optional(processors), memory: z.optional(bytes), pids: z.optional(z.number()) })),
+    reservations: z.optional(z.strictObject({ memory: z.optional(bytes) })),
+  })),
+});
+
+const fileReferences = z.array(z.pipe(
+  z.union([z.string(), z.strictObject({ source: z.string(), target: z.optional(z.string()) })]),
+  z.transform((value) => (typeof value === 'string' ? { source: value } : value)),
+));
+
+/** The long form of a volume as the short one. */
+const volume = z.pipe(z.union([z.string(), z.strictObject({
+  type: z.optional(z.enum(['bind', 'volume'])),
+  source: z.string(),
+  target: z.string(),
+  read_only: z.optional(flag),
+  bind: z.optional(z.strictObject({ propagation: z.optional(z.string()) })),
+})]), z.transform((value) => {
+  if (typeof value === 'string') return value;
+  const options = [...(value.read_only === true ? ['ro'] : []), ...(value.bind?.propagation === undefined ? [] : [value.bind.propagation])];
+  return [value.source, value.target, ...(options.length === 0 ? [] : [options.join(',')])].join(':');
+}));
+
+/** A system container has the machine's network or none; others are a matter of User Docker. */
+const networks = z.pipe(
+  z.union([z.tuple([z.enum(['none', 'host'])]), z.strictObject({ none: z.null() }), z.strictObject({ host: z.null() })], 'must be [none] or [host]'),
+  z.transform((value) => (Array.isArray(value) ? value[0] : 'none' in value ? 'none' : 'host')),
+);
+
+/** `configs:` and `secrets:` of a file: name → file. */
+export const declaredFilesSchema = z.record(z.string(), z.pipe(z.strictObject({ file: z.string() }), z.transform(({ file }) => file)));
+
 const ulimit = z.union([z.number(), z.strictObject({ soft: z.number(), hard: z.number() })]);
 
 export const serviceSchema = z.strictObject({
@@ -65,7 +102,10 @@ export const serviceSchema = z.strictObject({
   user: z.optional(text),
   working_dir: z.optional(z.string()),
   hostname: z.optional(z.string()),
-  volumes: z.optional(z.array(z.string())),
+  volumes: z.optional(z.array(volume)),
+  volumes_from: z.optional(z.array(z.string())),
+  configs: z.optional(fileReferences),
+  secrets: z.optional(fileReferences),
   tmpfs: z.optional(textList),
   devices: z.optional(z.array(z.string())),
   privileged: z.optional(flag),
@@ -75,6 +115,10 @@ export const serviceSchema = z.strictObject({
   security_opt: z.optional(z.array(z.string())),
   network_mode: z.optional(z.string()),
   net: z.optional(z.string()),
+  networks: z.optional(networks),
+  extra_hosts: z.optional(textList),
+  dns: z.optional(textList),
+  dns_search: z.optional(textList),
   pid: z.optional(z.string()),
   ipc: z.optional(z.string()),
   uts: z.optional(z.string()),
@@ -84,14 +128,26 @@ export const serviceSchema = z.strictObject({
   healthcheck: z.optional(healthcheck),
   restart: z.optional(z.string()),
   init: z.optional(flag),
+  tty: z.optional(flag),
+  stdin_open: z.optional(flag),
+  // What RancherOS's files say and nothing here needs: logs of system containers are always bounded files.
+  log_driver: z.optional(text),
+  log_opt: z.optional(textMap),
   stop_signal: z.optional(z.string()),
   stop_grace_period: z.optional(duration),
+  deploy: z.optional(deploy),
   mem_limit: z.optional(bytes),
+  mem_reservation: z.optional(bytes),
+  cpus: z.optional(processors),
+  cpuset: z.optional(text),
   cpu_shares: z.optional(z.number()),
   pids_limit: z.optional(z.number()),
   oom_score_adj: z.optional(z.number()),
   ulimits: z.optional(z.record(z.string(), ulimit)),
   sysctls: z.optional(textMap),
 });
+
+/** Every key that a service may have, for suggestions. */
+export const serviceKeys: readonly string[] = Object.keys(serviceSchema.shape);
 
 export type RawService = z.infer<typeof serviceSchema>;

@@ -1,48 +1,104 @@
 /** Service files: text in, definitions out, with errors that name the file, the service and the key. Pure. */
-import { load as parseYaml } from 'js-yaml';
+import { load as parseYaml, YAMLException } from 'js-yaml';
+import type * as z from 'zod/mini';
 import { causeOf, RosError } from '../lib/errors.ts';
+import { locate } from '../lib/locate.ts';
+import { suggest } from '../lib/suggest.ts';
+import { expandVolumesFrom, fileBinds, fillEnvironment } from './compose.ts';
 import type { DependencyCondition, ServiceDefinition } from './definition.ts';
-import { serviceSchema, type RawService } from './manifest-schema.ts';
+import { declaredFilesSchema, serviceKeys, serviceSchema, type RawService } from './manifest-schema.ts';
 
 const defaultStopGraceMs = 10_000;
 const defaultPriority = 50;
 const conditions = { service_started: 'started', service_healthy: 'healthy', service_completed_successfully: 'completed' } as const;
 
+/** Keys of a Compose file beside `services`; `version` and `name` say nothing here. */
+const fileKeys = ['services', 'configs', 'secrets', 'version', 'name'] as const;
+
 /**
  * Parses a service file: the Compose Specification's `services:` form or RancherOS's bare map of services.
- * `${NAME}` and `${NAME:-default}` are replaced from `variables` (unknown names become empty, as in RancherOS). Throws a RosError.
+ * `${NAME}` and `${NAME:-default}` are replaced from `variables` (unknown names become empty, as in RancherOS), and so are
+ * bare names in `environment`. Throws a RosError with every problem of the file, each with line and column.
  */
 export function parseManifest(text: string, origin: string, variables: Readonly<Record<string, string>>): ServiceDefinition[] {
   let document: unknown;
   try {
     document = parseYaml(text);
   } catch (error) {
-    throw new RosError('ERR_ROS_MANIFEST', `cannot read service file "${origin}": ${causeOf(error)}`, { cause: error });
+    const at = error instanceof YAMLException && error.mark !== undefined ? `, line ${error.mark.line + 1}, column ${error.mark.column + 1}` : '';
+    throw new RosError('ERR_ROS_MANIFEST', `cannot read service file "${origin}"${at}: ${error instanceof YAMLException ? error.reason : causeOf(error)}`, { cause: error });
   }
   if (!isMap(document)) throw new RosError('ERR_ROS_MANIFEST', `cannot read service file "${origin}": it must be a map of services`);
-  const services = document['services'] ?? document;
-  if (!isMap(services)) throw new RosError('ERR_ROS_MANIFEST', `cannot read service file "${origin}": "services" must be a map`);
-  return Object.entries(services).map(([name, body]) => parseService(name, interpolate(body, variables), origin));
+  const isCompose = isMap(document['services']) && document['services']['image'] === undefined;
+  const services = isCompose ? document['services'] as Record<string, unknown> : document;
+  const base = isCompose ? ['services'] : [];
+  const problems: string[] = [];
+  const report = (path: readonly PropertyKey[], message: string): void => {
+    const at = locate(text, path);
+    const shown = path[0] === base[0] ? path.slice(base.length) : path;
+    problems.push(`${at === undefined ? '' : `line ${at.line}, column ${at.column}: `}${shown.join('.')}: ${message}`);
+  };
+  if (isCompose) for (const key of Object.keys(document)) if (!fileKeys.some((known) => known === key)) report([key], unknownKey(key, fileKeys));
+  const declared = { configs: declaredFiles(document, 'configs', isCompose, report), secrets: declaredFiles(document, 'secrets', isCompose, report) };
+
+  const definitions = Object.entries(services).flatMap(([name, body]) => {
+    const parsed = serviceSchema.safeParse(prepare(body, variables));
+    if (!parsed.success) {
+      reportIssues(parsed.error.issues, [...base, name], report);
+      return [];
+    }
+    try {
+      return [define(name, parsed.data, origin, declared)];
+    } catch (error) {
+      report([...base, name], causeOf(error));
+      return [];
+    }
+  });
+  if (problems.length > 0) throw new RosError('ERR_ROS_MANIFEST', `cannot use service file "${origin}": ${problems.join('; ')}`);
+  return definitions;
 }
 
-function parseService(name: string, body: unknown, origin: string): ServiceDefinition {
-  const parsed = serviceSchema.safeParse(body);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${[name, ...issue.path].join('.')}: ${issue.message}`);
-    throw new RosError('ERR_ROS_MANIFEST', `cannot use service "${name}" of "${origin}": ${problems.join('; ')}`);
+type Report = (path: readonly PropertyKey[], message: string) => void;
+
+function reportIssues(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[], report: Report): void {
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys') for (const key of issue.keys) report([...base, ...issue.path, key], unknownKey(key, issue.path.length === 0 ? serviceKeys : []));
+    else report([...base, ...issue.path], issue.message.replace(/^Invalid (?:input|option): /, ''));
   }
-  return define(name, parsed.data, origin);
 }
 
-function define(name: string, raw: RawService, origin: string): ServiceDefinition {
+function unknownKey(key: string, known: readonly string[]): string {
+  const meant = suggest(key, known);
+  return `unknown key${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
+}
+
+/** A service's body with its variables in their places. */
+function prepare(body: unknown, variables: Readonly<Record<string, string>>): unknown {
+  const filled = interpolate(body, variables);
+  return isMap(filled) && 'environment' in filled ? { ...filled, environment: fillEnvironment(filled['environment'], variables) } : filled;
+}
+
+type DeclaredFiles = Readonly<Record<'configs' | 'secrets', Readonly<Record<string, string>>>>;
+
+function declaredFiles(document: Readonly<Record<string, unknown>>, kind: 'configs' | 'secrets', isCompose: boolean, report: Report): Readonly<Record<string, string>> {
+  if (!isCompose || document[kind] === undefined) return {};
+  const parsed = declaredFilesSchema.safeParse(document[kind]);
+  if (parsed.success) return parsed.data;
+  reportIssues(parsed.error.issues, [kind], report);
+  return {};
+}
+
+function define(name: string, raw: RawService, origin: string, declared: DeclaredFiles): ServiceDefinition {
   const labels = raw.labels ?? {};
   const { healthcheck } = raw;
+  const resources = raw.deploy?.resources;
+  const inherited = expandVolumesFrom(raw.volumes_from ?? []);
   return withoutUndefined({
     name,
     origin,
     scope: labels['io.rancher.os.scope'] === 'system' ? 'system' : 'user',
     image: raw.image,
-    after: dependencies(raw, labels),
+    after: dependencies(raw, labels, inherited.from),
     oneshot: labels['io.rancher.os.detach'] === 'false',
     createOnly: labels['io.rancher.os.createonly'] === 'true',
     priority: Number(labels['io.corral.priority'] ?? defaultPriority),
@@ -62,7 +118,11 @@ function define(name: string, raw: RawService, origin: string): ServiceDefinitio
     user: raw.user,
     workingDir: raw.working_dir,
     hostname: raw.hostname,
-    volumes: raw.volumes ?? [],
+    volumes: [
+      ...inherited.volumes, ...(raw.volumes ?? []),
+      ...fileBinds('configs', raw.configs ?? [], declared.configs, origin), ...fileBinds('secrets', raw.secrets ?? [], declared.secrets, origin),
+    ],
+    volumesFrom: inherited.from,
     tmpfs: Object.fromEntries((raw.tmpfs ?? []).map((entry): [string, string] => {
       const [path = '', options = ''] = entry.split(':');
       return [path, options];
@@ -73,25 +133,35 @@ function define(name: string, raw: RawService, origin: string): ServiceDefinitio
     capAdd: raw.cap_add ?? [],
     capDrop: raw.cap_drop ?? [],
     securityOpt: raw.security_opt ?? [],
-    networkMode: raw.network_mode ?? raw.net ?? 'host',
+    networkMode: raw.network_mode ?? raw.net ?? raw.networks ?? 'host',
+    extraHosts: raw.extra_hosts ?? [],
+    dns: raw.dns ?? [],
+    dnsSearch: raw.dns_search ?? [],
     pidMode: raw.pid,
     ipcMode: raw.ipc,
     utsMode: raw.uts,
     cgroupMode: raw.cgroup,
     cgroupParent: raw.cgroup_parent,
     init: raw.init ?? false,
+    tty: raw.tty ?? false,
+    stdinOpen: raw.stdin_open ?? false,
     stopSignal: raw.stop_signal,
-    memoryBytes: raw.mem_limit,
+    memoryBytes: resources?.limits?.memory ?? raw.mem_limit,
+    memoryReservationBytes: resources?.reservations?.memory ?? raw.mem_reservation,
+    cpus: resources?.limits?.cpus ?? raw.cpus,
+    cpuset: raw.cpuset,
     cpuShares: raw.cpu_shares,
-    pidsLimit: raw.pids_limit,
+    pidsLimit: resources?.limits?.pids ?? raw.pids_limit,
     oomScoreAdj: raw.oom_score_adj,
     ulimits: Object.entries(raw.ulimits ?? {}).map(([limit, value]) => (typeof value === 'number' ? { name: limit, soft: value, hard: value } : { name: limit, ...value })),
     sysctls: raw.sysctls ?? {},
   });
 }
 
-function dependencies(raw: RawService, labels: Readonly<Record<string, string>>): Map<string, DependencyCondition> {
+function dependencies(raw: RawService, labels: Readonly<Record<string, string>>, volumesFrom: readonly string[]): Map<string, DependencyCondition> {
   const after = new Map<string, DependencyCondition>();
+  // Its container must be there; `name:ro` is a name with a mode.
+  for (const entry of volumesFrom) after.set(entry.split(':')[0] ?? entry, 'started');
   for (const name of commaList(labels['io.rancher.os.after'])) after.set(name, 'healthy');
   if (Array.isArray(raw.depends_on)) for (const name of raw.depends_on) after.set(name, 'started');
   else for (const [name, { condition }] of Object.entries(raw.depends_on ?? {})) after.set(name, conditions[condition ?? 'service_started']);

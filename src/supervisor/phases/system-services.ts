@@ -26,7 +26,7 @@ async function shippedServices(machine: Machine): Promise<ServiceDefinition[]> {
     const file = join(directory, folder, 'service.yml');
     try {
       const text = await readTextFile(file, manifestLimit);
-      if (text !== undefined) services.push(...parseManifest(text, file, { VERSION: machine.version }));
+      if (text !== undefined) services.push(...parseManifest(text, file, { ...machine.settings.environment, VERSION: machine.version }));
     } catch (error) {
       machine.log.error(causeOf(error));
       machine.warnings.set(`manifest ${folder}`, `${causeOf(error)}.`);

@@ -31,11 +31,50 @@ describe('a service file', () => {
     expect(one('a:\n  image: "os/a:${NOPE:-22}"\n')).toMatchObject({ image: 'os/a:22' });
   });
 
+  it('names every problem of the file at once', () => {
+    expect(() => parseManifest('a: {imag: x}\nb: {image: y, tty: maybe}\n', 'test.yml', {})).toThrow(/line 1, column 5.*line 2, column 15/);
+  });
+
+  it('reads what Compose says of resources, in its place and in the older one', () => {
+    const limits = { memoryBytes: 64 * 1024 ** 2, memoryReservationBytes: 32 * 1024 ** 2, cpus: 0.5, pidsLimit: 50 };
+    expect(one('a: {image: x, deploy: {resources: {limits: {cpus: "0.5", memory: 64M, pids: 50}, reservations: {memory: 32M}}}}')).toMatchObject(limits);
+    expect(one('a: {image: x, cpus: 0.5, mem_limit: 64m, mem_reservation: 32m, pids_limit: 50}')).toMatchObject(limits);
+  });
+
+  it('takes bare names in environment from the variables', () => {
+    const variables = { ETCD_A: '1', ETCD_B: '2', TOKEN: 't' };
+    expect(one('a: {image: x, environment: [TOKEN, "ETCD_*", GONE, K=v]}', variables)?.environment).toEqual({ TOKEN: 't', ETCD_A: '1', ETCD_B: '2', K: 'v' });
+    expect(one('a: {image: x, environment: {TOKEN: , GONE: , K: v}}', variables)?.environment).toEqual({ TOKEN: 't', K: 'v' });
+  });
+
+  it('turns RancherOS\'s volume containers into what they stood for, and waits for real ones', () => {
+    const service = one('a: {image: x, volumes: ["/srv:/srv"], volumes_from: [user-volumes, data]}');
+    expect(service?.volumes).toEqual(['/home:/home', '/opt:/opt', '/var/lib/kubelet:/var/lib/kubelet', '/srv:/srv']);
+    expect(service?.volumesFrom).toEqual(['data']);
+    expect([...(service?.after ?? [])]).toEqual([['data', 'started']]);
+    expect(one('a: {image: x, volumes_from: [all-volumes]}')?.volumes).toEqual(expect.arrayContaining(['/media:/media:shared', '/run:/run', '/home:/home']));
+  });
+
+  it('binds configs and secrets from files beside it', () => {
+    const text = 'services: {a: {image: x, configs: [{source: c, target: /etc/c.conf}], secrets: [s]}}\nconfigs: {c: {file: ./c.conf}}\nsecrets: {s: {file: s.txt}}\n';
+    expect(parseManifest(text, '/var/lib/rancher/conf/a.yml', {})[0]?.volumes).toEqual(['/var/lib/rancher/conf/c.conf:/etc/c.conf:ro', '/var/lib/rancher/conf/s.txt:/run/secrets/s:ro']);
+  });
+
+  it('reads volumes in the long form and networks none and host', () => {
+    expect(one('a: {image: x, networks: [none], volumes: [{type: bind, source: /a, target: /b, read_only: true}]}')).toMatchObject({ networkMode: 'none', volumes: ['/a:/b:ro'] });
+  });
+
   it.each([
-    ['a: {imag: x}', /a: .*imag/],
+    ['a: {imag: x}', /line 1, column 5: a\.imag: unknown key; did you mean "image"\?/],
+    ['services:\n  a:\n    image: x\n    privledged: yes\n', /line 4, column 5: a\.privledged: unknown key; did you mean "privileged"\?/],
+    ['services: {a: {image: x}}\nvolums: {}\n', /line 2, column 1: volums: unknown key/],
+    ['a: {image: x, networks: [front]}', /a\.networks: must be \[none\] or \[host\]/],
+    ['a: {image: x, deploy: {resources: {limits: {cpus: many}}}}', /number of processors/],
+    ['services: {a: {image: x, configs: [c]}}', /configs: "c" is not among the configs of the file/],
+    ['services: {a: {image: x, configs: [c]}}\nconfigs: {c: {file: ../../etc/shadow}}', /is outside of/],
     ['a: {image: x, stop_grace_period: soon}', /duration/],
     ['just text', /must be a map/],
-    ['a: [', /cannot read service file "test.yml"/],
+    ['a: [', /cannot read service file "test.yml", line 1, column \d+/],
     ['', /input is empty/],
   ])('is refused with its name and the cause: %s', (text, message) => {
     expect(() => parseManifest(text, 'test.yml', {})).toThrow(message);
