@@ -12,6 +12,7 @@ export interface ContainerSpec {
   readonly hostname?: string;
   /** `source:target[:options]`, as in compose. */
   readonly volumes: readonly string[];
+  /** Containers whose volumes it has, too. */
   readonly volumesFrom: readonly string[];
   readonly tmpfs: Readonly<Record<string, string>>;
   readonly devices: readonly string[];
@@ -37,6 +38,7 @@ export interface ContainerSpec {
   readonly memoryReservationBytes?: number;
   /** Processors, as a fraction. */
   readonly cpus?: number;
+  /** Which ones, as `0-2,4`. */
   readonly cpuset?: string;
   /** As Docker counts them (cgroup v1): 1024 stands for one share of a weight of 39, less for less. */
   readonly cpuShares?: number;
