@@ -26,6 +26,8 @@ export interface Settings {
   readonly modules: readonly string[];
   readonly sysctl: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
+  /** As written: what a service may say is the service manager's to know. */
+  readonly services: unknown;
   readonly servicesInclude: Readonly<Record<string, boolean>>;
   readonly shutdownTimeoutMs: number;
   readonly debug: boolean;
@@ -54,6 +56,7 @@ export function settingsOf(config: CloudConfig): Settings {
     modules: rancher.modules ?? [],
     sysctl: rancher.sysctl ?? {},
     environment: rancher.environment ?? {},
+    services: rancher.services,
     servicesInclude: rancher.services_include ?? {},
     shutdownTimeoutMs: (rancher.shutdown_timeout ?? 60) * 1000,
     debug: rancher.debug ?? false,

@@ -21,8 +21,8 @@ const allSets = Object.keys(volumeSets);
 
 /** The volumes of RancherOS's sets among `names`, and the names of real services that are left. */
 export function expandVolumesFrom(names: readonly string[]): { readonly volumes: readonly string[]; readonly from: readonly string[] } {
-  const sets = names.flatMap((name) => (name === 'all-volumes' ? allSets : name in volumeSets ? [name] : []));
-  return { volumes: sets.flatMap((name) => volumeSets[name] ?? []), from: names.filter((name) => name !== 'all-volumes' && !(name in volumeSets)) };
+  const sets = names.flatMap((name) => (name === 'all-volumes' ? allSets : Object.hasOwn(volumeSets, name) ? [name] : []));
+  return { volumes: sets.flatMap((name) => volumeSets[name] ?? []), from: names.filter((name) => name !== 'all-volumes' && !Object.hasOwn(volumeSets, name)) };
 }
 
 /**

@@ -147,6 +147,10 @@ export const serviceSchema = z.strictObject({
   sysctls: z.optional(textMap),
 });
 
+/** What one layer says of a service: any part of it. */
+export const fragmentSchema = z.partial(serviceSchema);
+export type RawFragment = z.infer<typeof fragmentSchema>;
+
 /** Every key that a service may have, for suggestions. */
 export const serviceKeys: readonly string[] = Object.keys(serviceSchema.shape);
 

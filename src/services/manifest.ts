@@ -6,7 +6,7 @@ import { locate } from '../lib/locate.ts';
 import { suggest } from '../lib/suggest.ts';
 import { expandVolumesFrom, fileBinds, fillEnvironment } from './compose.ts';
 import type { DependencyCondition, ServiceDefinition } from './definition.ts';
-import { declaredFilesSchema, serviceKeys, serviceSchema, type RawService } from './manifest-schema.ts';
+import { declaredFilesSchema, fragmentSchema, serviceKeys, type RawFragment, type RawService } from './manifest-schema.ts';
 
 const defaultStopGraceMs = 10_000;
 const defaultPriority = 50;
@@ -15,12 +15,21 @@ const conditions = { service_started: 'started', service_healthy: 'healthy', ser
 /** Keys of a Compose file beside `services`; `version` and `name` say nothing here. */
 const fileKeys = ['services', 'configs', 'secrets', 'version', 'name'] as const;
 
+/** What one layer says of one service. */
+export interface Fragment {
+  readonly name: string;
+  readonly origin: string;
+  readonly raw: RawFragment;
+  /** Of its `configs` and `secrets`, which are files beside the service file. */
+  readonly binds: readonly string[];
+}
+
 /**
- * Parses a service file: the Compose Specification's `services:` form or RancherOS's bare map of services.
+ * Reads a service file: the Compose Specification's `services:` form or RancherOS's bare map of services.
  * `${NAME}` and `${NAME:-default}` are replaced from `variables` (unknown names become empty, as in RancherOS), and so are
  * bare names in `environment`. Throws a RosError with every problem of the file, each with line and column.
  */
-export function parseManifest(text: string, origin: string, variables: Readonly<Record<string, string>>): ServiceDefinition[] {
+export function readManifest(text: string, origin: string, variables: Readonly<Record<string, string>>): Fragment[] {
   let document: unknown;
   try {
     document = parseYaml(text);
@@ -40,22 +49,40 @@ export function parseManifest(text: string, origin: string, variables: Readonly<
   };
   if (isCompose) for (const key of Object.keys(document)) if (!fileKeys.some((known) => known === key)) report([key], unknownKey(key, fileKeys));
   const declared = { configs: declaredFiles(document, 'configs', isCompose, report), secrets: declaredFiles(document, 'secrets', isCompose, report) };
+  const fragments = readServices(services, origin, variables, declared, (path, message) => { report([...base, ...path], message); });
+  if (problems.length > 0) throw new RosError('ERR_ROS_MANIFEST', `cannot use service file "${origin}": ${problems.join('; ')}`);
+  return fragments;
+}
 
-  const definitions = Object.entries(services).flatMap(([name, body]) => {
-    const parsed = serviceSchema.safeParse(prepare(body, variables));
+/** A service file whose services are whole: nothing is missing that another layer would have to say. */
+export function parseManifest(text: string, origin: string, variables: Readonly<Record<string, string>>): ServiceDefinition[] {
+  return readManifest(text, origin, variables).map((fragment) => defineService([fragment]));
+}
+
+/**
+ * `rancher.services` of the cloud-config. What is wrong there is told to `warn`, by service, and leaves the others alone.
+ */
+export function readConfiguredServices(services: unknown, origin: string, variables: Readonly<Record<string, string>>, warn: (problem: string) => void): Fragment[] {
+  if (services === undefined) return [];
+  if (!isMap(services)) { warn('rancher.services: must be a map of services'); return []; }
+  return readServices(services, origin, variables, { configs: {}, secrets: {} }, (path, message) => { warn(`${['rancher', 'services', ...path].map(String).join('.')}: ${message}`); });
+}
+
+function readServices(services: Readonly<Record<string, unknown>>, origin: string, variables: Readonly<Record<string, string>>, declared: DeclaredFiles, report: Report): Fragment[] {
+  return Object.entries(services).flatMap(([name, body]) => {
+    const parsed = fragmentSchema.safeParse(prepare(body, variables));
     if (!parsed.success) {
-      reportIssues(parsed.error.issues, [...base, name], report);
+      reportIssues(parsed.error.issues, [name], report);
       return [];
     }
+    const raw = parsed.data;
     try {
-      return [define(name, parsed.data, origin, declared)];
+      return [{ name, origin, raw, binds: [...fileBinds('configs', raw.configs ?? [], declared.configs, origin), ...fileBinds('secrets', raw.secrets ?? [], declared.secrets, origin)] }];
     } catch (error) {
-      report([...base, name], causeOf(error));
+      report([name], causeOf(error));
       return [];
     }
   });
-  if (problems.length > 0) throw new RosError('ERR_ROS_MANIFEST', `cannot use service file "${origin}": ${problems.join('; ')}`);
-  return definitions;
 }
 
 type Report = (path: readonly PropertyKey[], message: string) => void;
@@ -88,7 +115,31 @@ function declaredFiles(document: Readonly<Record<string, unknown>>, kind: 'confi
   return {};
 }
 
-function define(name: string, raw: RawService, origin: string, declared: DeclaredFiles): ServiceDefinition {
+/**
+ * What all layers say of one service, in their order, as its definition: maps merge key by key, lists and scalars of the
+ * later layer replace. Throws when no layer names an image.
+ */
+export function defineService(fragments: readonly Fragment[]): ServiceDefinition {
+  const { name = '' } = fragments[0] ?? {};
+  const origin = fragments.map((fragment) => fragment.origin).join(' + ');
+  const { image, ...raw } = fragments.reduce<RawFragment>((merged, fragment) => overlay(merged, fragment.raw), {});
+  if (image === undefined) throw new RosError('ERR_ROS_MANIFEST', `cannot use service "${name}" of "${origin}": it names no image`);
+  return define(name, { ...raw, image }, origin, fragments.flatMap((fragment) => fragment.binds));
+}
+
+function overlay(base: RawFragment, over: RawFragment): RawFragment { return overlayMaps(base, over); }
+
+function overlayMaps(base: Readonly<Record<string, unknown>>, over: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const result = new Map(Object.entries(base));
+  for (const [key, value] of Object.entries(over)) {
+    if (value === undefined) continue;
+    const below = result.get(key);
+    result.set(key, isMap(value) && isMap(below) ? overlayMaps(below, value) : value);
+  }
+  return Object.fromEntries(result);
+}
+
+function define(name: string, raw: RawService, origin: string, binds: readonly string[]): ServiceDefinition {
   const labels = raw.labels ?? {};
   const { healthcheck } = raw;
   const resources = raw.deploy?.resources;
@@ -118,10 +169,7 @@ function define(name: string, raw: RawService, origin: string, declared: Declare
     user: raw.user,
     workingDir: raw.working_dir,
     hostname: raw.hostname,
-    volumes: [
-      ...inherited.volumes, ...(raw.volumes ?? []),
-      ...fileBinds('configs', raw.configs ?? [], declared.configs, origin), ...fileBinds('secrets', raw.secrets ?? [], declared.secrets, origin),
-    ],
+    volumes: [...inherited.volumes, ...(raw.volumes ?? []), ...binds],
     volumesFrom: inherited.from,
     tmpfs: Object.fromEntries((raw.tmpfs ?? []).map((entry): [string, string] => {
       const [path = '', options = ''] = entry.split(':');

@@ -1,22 +1,23 @@
 /** Layers → plan: which services there are and what each waits for. Pure. */
 import type { DependencyCondition, ServiceDefinition } from './definition.ts';
-import { commaList } from './manifest.ts';
+import { commaList, defineService, type Fragment } from './manifest.ts';
 import { findCycles } from './order.ts';
 import { RosError } from '../lib/errors.ts';
 
 export interface Layer {
   readonly name: string;
-  readonly services: readonly ServiceDefinition[];
+  readonly services: readonly Fragment[];
 }
 
 export interface Plan {
   readonly services: ReadonlyMap<string, ServiceDefinition>;
 }
 
-/** Combines layers in their order: a later definition of a name replaces the earlier one. Throws on a cycle, naming its members. */
+/** Combines layers in their order, each saying any part of a service. Throws on a cycle, naming its members. */
 export function combineLayers(layers: readonly Layer[]): Plan {
-  const services = new Map<string, ServiceDefinition>();
-  for (const layer of layers) for (const service of layer.services) services.set(service.name, service);
+  const fragments = new Map<string, Fragment[]>();
+  for (const layer of layers) for (const fragment of layer.services) fragments.set(fragment.name, [...(fragments.get(fragment.name) ?? []), fragment]);
+  const services = new Map([...fragments].map(([name, parts]) => [name, defineService(parts)]));
   const plan = { services: withBeforeEdges(services) };
   const cycles = findCycles([...plan.services.keys()], (name) => [...(plan.services.get(name)?.after.keys() ?? [])]);
   if (cycles.length > 0) {

@@ -5,12 +5,34 @@ import { makeTinyImage, notWell, processes, services, systemContainers, systemSe
 import { diskProblems, freshDisk, Machine } from '../lib/machine.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
+/** A service of the user's own made of what the machine has, and a change to one of the shipped ones. */
+const config = `hostname: harbour
+rancher:
+  sysctl:
+    vm.swappiness: 7
+  modules: [dummy]
+  environment:
+    WORD: ahoy
+  services:
+    beacon:
+      image: corralos/udev:\${VERSION}
+      entrypoint: [/bin/sh, -c, 'echo "lit: $$WORD"; exec sleep 1000000']
+      environment: [WORD]
+      networks: [none]
+      labels:
+        io.rancher.os.scope: system
+        io.rancher.os.after: network
+    acpid:
+      environment:
+        BUOY: red
+`;
+
 let machine: Machine;
 let report: BootReport;
 showConsoleOnFailure(() => machine);
 
 beforeAll(async () => {
-  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config: 'hostname: harbour\nrancher:\n  sysctl:\n    vm.swappiness: 7\n  modules: [dummy]\n', ports: [8080], noReboot: false });
+  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config, ports: [8080], noReboot: false });
   report = await machine.waitForBoot();
 });
 afterAll(async () => { await machine?.kill(); });
@@ -30,6 +52,13 @@ describe('the first boot', () => {
   test('applies kernel settings and loads modules of the cloud-config', async () => {
     expect(await machine.ok('cat /proc/sys/vm/swappiness')).toBe('7');
     expect(await machine.ok('ls -d /sys/module/dummy')).toBe('/sys/module/dummy');
+  });
+
+  test('runs the services of rancher.services, and lays its changes over the shipped ones', async () => {
+    await machine.until('the service beacon', machine.limit(30_000), async () => (await services(machine)).some(({ name, state }) => name === 'beacon' && state === 'running'));
+    expect(await machine.ok('sudo ros service logs beacon')).toContain('lit: ahoy');
+    expect(await machine.ok('sudo system-docker inspect --format "{{.Config.Env}}" acpid')).toContain('BUOY=red');
+    expect((await machine.ok('sudo ros service list')).split('\n')).toEqual(expect.arrayContaining([expect.stringMatching(/^enabled +beacon +running/)]));
   });
 
   test('has every system service running or healthy', async () => {

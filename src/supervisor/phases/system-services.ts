@@ -1,10 +1,9 @@
-/** The system containers: the shipped manifests as a plan, started and awaited. */
+/** The system containers: the manifests, shipped and configured, as a plan that is started and awaited. */
 import { join } from 'node:path';
 import { causeOf, RosError } from '../../lib/errors.ts';
 import { waitFor } from '../../lib/wait.ts';
-import type { ServiceDefinition } from '../../services/definition.ts';
-import { parseManifest } from '../../services/manifest.ts';
-import { combineLayers } from '../../services/plan.ts';
+import { readConfiguredServices, readManifest, type Fragment } from '../../services/manifest.ts';
+import { combineLayers, type Layer, type Plan } from '../../services/plan.ts';
 import { listDirectory, readTextFile } from '../../sys/files.ts';
 import { connects } from '../../sys/net.ts';
 import { paths, type Machine } from '../machine.ts';
@@ -13,20 +12,51 @@ const manifestLimit = 256 * 1024;
 const healthyTimeoutMs = 180_000;
 
 export async function startSystemServices(machine: Machine): Promise<void> {
-  machine.services.setPlan(combineLayers([{ name: 'shipped', services: await shippedServices(machine) }]));
+  machine.services.setPlan(await makePlan(machine));
   await machine.services.engineUp();
   void watchSsh(machine);
 }
 
+/** The shipped manifests with `rancher.services` laid over them. A mistake there leaves the shipped ones as they are. */
+async function makePlan(machine: Machine): Promise<Plan> {
+  const shipped: Layer = { name: 'shipped', services: await shippedServices(machine) };
+  const configured: Layer = { name: 'cloud-config', services: configuredServices(machine) };
+  try {
+    return systemPlan(machine, combineLayers([shipped, configured]));
+  } catch (error) {
+    warn(machine, 'rancher.services', `${causeOf(error)}; none of rancher.services is used`);
+    return combineLayers([shipped]);
+  }
+}
+
+/** A service without the scope `system` belongs on User Docker, where nothing manages services yet. */
+function systemPlan(machine: Machine, plan: Plan): Plan {
+  const services = [...plan.services].filter(([name, { scope }]) => {
+    if (scope !== 'system') warn(machine, `service ${name}`, `Service "${name}" is not started: only those with the label "io.rancher.os.scope: system" are, so far`);
+    return scope === 'system';
+  });
+  return { services: new Map(services) };
+}
+
+function configuredServices(machine: Machine): Fragment[] {
+  const { services, environment } = machine.settings;
+  return readConfiguredServices(services, 'cloud-config', { ...environment, VERSION: machine.version }, (problem) => { warn(machine, problem, `${problem}; not used`); });
+}
+
+function warn(machine: Machine, topic: string, sentence: string): void {
+  machine.log.warn(`services: ${sentence}`);
+  machine.warnings.set(topic, `${sentence}.`);
+}
+
 /** The manifests of the root image. One that does not parse is reported; the others are used. */
-async function shippedServices(machine: Machine): Promise<ServiceDefinition[]> {
+async function shippedServices(machine: Machine): Promise<Fragment[]> {
   const directory = `${paths.share}/services`;
-  const services: ServiceDefinition[] = [];
+  const services: Fragment[] = [];
   for (const folder of await listDirectory(directory)) {
     const file = join(directory, folder, 'service.yml');
     try {
       const text = await readTextFile(file, manifestLimit);
-      if (text !== undefined) services.push(...parseManifest(text, file, { ...machine.settings.environment, VERSION: machine.version }));
+      if (text !== undefined) services.push(...readManifest(text, file, { ...machine.settings.environment, VERSION: machine.version }));
     } catch (error) {
       machine.log.error(causeOf(error));
       machine.warnings.set(`manifest ${folder}`, `${causeOf(error)}.`);

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/lib/clock.ts';
 import { ServiceManager } from '../../../src/services/manager.ts';
-import { parseManifest } from '../../../src/services/manifest.ts';
+import { readManifest } from '../../../src/services/manifest.ts';
 import { combineLayers } from '../../../src/services/plan.ts';
 import { FakeEngine } from './fake-engine.ts';
 
@@ -46,7 +46,7 @@ function makeManager(engine: FakeEngine, text = manifest) {
     engine, clock, log: pino({ enabled: false }), cgroupParent: '/system', stoppedDir,
     onEngineLost: lost, onChange: () => undefined, onReady: () => undefined,
   });
-  manager.setPlan(combineLayers([{ name: 'test', services: parseManifest(text, 'test', {}) }]));
+  manager.setPlan(combineLayers([{ name: 'test', services: readManifest(text, 'test', {}) }]));
   const states = (): Record<string, string> => Object.fromEntries(manager.statuses().map(({ name, state }) => [name, state]));
   return { manager, clock, lost, states };
 }

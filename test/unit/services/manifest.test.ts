@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseManifest } from '../../../src/services/manifest.ts';
+import { parseManifest, readConfiguredServices, readManifest } from '../../../src/services/manifest.ts';
 import { combineLayers } from '../../../src/services/plan.ts';
 
 const one = (body: string, variables = {}) => parseManifest(body, 'test.yml', variables)[0];
@@ -81,15 +81,45 @@ describe('a service file', () => {
   });
 });
 
+describe('rancher.services', () => {
+  const shipped = { name: 'shipped', services: readManifest('ntp: {image: os/ntp, environment: {A: 1, B: 2}, cap_add: [SYS_TIME], labels: {io.rancher.os.scope: system}}', 'ntp.yml', {}) };
+  const plan = (services: unknown) => {
+    const problems: string[] = [];
+    const layer = { name: 'cloud-config', services: readConfiguredServices(services, 'cloud-config', { WORD: 'w' }, (problem) => { problems.push(problem); }) };
+    return { problems, services: combineLayers([shipped, layer]).services };
+  };
+
+  it('changes parts of a shipped service: maps key by key, lists and scalars as a whole', () => {
+    const { services, problems } = plan({ ntp: { environment: ['B=3', 'WORD'], cap_add: ['NET_RAW'] } });
+    expect(problems).toEqual([]);
+    expect(services.get('ntp')).toMatchObject({ image: 'os/ntp', scope: 'system', environment: { A: '1', B: '3', WORD: 'w' }, capAdd: ['NET_RAW'], origin: 'ntp.yml + cloud-config' });
+  });
+
+  it('adds services, and leaves out what is wrong, by name', () => {
+    const { services, problems } = plan({ good: { image: 'x' }, bad: { image: 'x', privledged: true }, ntp: { tty: 'perhaps' } });
+    expect([...services.keys()]).toEqual(['ntp', 'good']);
+    expect(problems).toEqual([
+      expect.stringMatching(/^rancher\.services\.bad\.privledged: unknown key; did you mean "privileged"\?/),
+      expect.stringMatching(/^rancher\.services\.ntp\.tty: /),
+    ]);
+    expect(services.get('ntp')?.tty).toBe(false);
+  });
+
+  it('must be a map, and a new service must name an image', () => {
+    expect(plan(['x']).problems).toEqual(['rancher.services: must be a map of services']);
+    expect(() => plan({ new: { tty: true } })).toThrow('cannot use service "new" of "cloud-config": it names no image');
+  });
+});
+
 describe('a plan', () => {
-  const layer = (name: string, text: string) => ({ name, services: parseManifest(text, name, {}) });
+  const layer = (name: string, text: string) => ({ name, services: readManifest(text, name, {}) });
 
   it('lets a later layer replace a service, and turns before into after', () => {
     const plan = combineLayers([
       layer('shipped', 'a: {image: a1}\nb: {image: b1, labels: {io.rancher.os.before: a}}\n'),
       layer('own', 'a: {image: a2}\n'),
     ]);
-    expect(plan.services.get('a')).toMatchObject({ image: 'a2', origin: 'own' });
+    expect(plan.services.get('a')).toMatchObject({ image: 'a2', origin: 'shipped + own' });
     expect([...(plan.services.get('a')?.after.keys() ?? [])]).toEqual(['b']);
   });
 
