@@ -20,7 +20,7 @@ export async function startSystemServices(machine: Machine): Promise<void> {
 /** The shipped manifests with `rancher.services` laid over them. A mistake there leaves the shipped ones as they are. */
 async function makePlan(machine: Machine): Promise<Plan> {
   const shipped: Layer = { name: 'shipped', services: await shippedServices(machine) };
-  const configured: Layer = { name: 'cloud-config', services: configuredServices(machine) };
+  const configured: Layer = { name: 'cloud-config', services: configuredServices(machine, new Set(shipped.services.map(({ name }) => name))) };
   try {
     return systemPlan(machine, combineLayers([shipped, configured]));
   } catch (error) {
@@ -38,9 +38,14 @@ function systemPlan(machine: Machine, plan: Plan): Plan {
   return { services: new Map(services) };
 }
 
-function configuredServices(machine: Machine): Fragment[] {
+function configuredServices(machine: Machine, shipped: ReadonlySet<string>): Fragment[] {
   const { services, environment } = machine.settings;
-  return readConfiguredServices(services, 'cloud-config', { ...environment, VERSION: machine.version }, (problem) => { warn(machine, problem, `${problem}; not used`); });
+  const found = readConfiguredServices(services, 'cloud-config', { ...environment, VERSION: machine.version }, (problem) => { warn(machine, problem, `${problem}; not used`); });
+  return found.filter(({ name, raw }) => {
+    const usable = raw.image !== undefined || shipped.has(name);
+    if (!usable) warn(machine, `service ${name}`, `rancher.services.${name}: it names no image, and there is no shipped service "${name}" that it could change; not used`);
+    return usable;
+  });
 }
 
 function warn(machine: Machine, topic: string, sentence: string): void {
