@@ -7,9 +7,8 @@ import { attachSystemImages } from './system-images.ts';
 const containerdSocket = '/run/system-docker/containerd/containerd.sock';
 
 /**
- * Not dockerd's own: that one gives every container's shim five seconds to answer when it starts again, under load too
- * little, and takes the container for dead. Its settings, these times among them, are in image/root/etc/containerd.
- * What it stores is in /run: dockerd tells it everything anew in every boot.
+ * Not dockerd's own: this one outlives dockerd, starts beside the first phases, and has settings of ours, which are in
+ * image/root/etc/containerd (docs/adr/0006). What it stores is in /run: dockerd tells it everything anew in every boot.
  */
 export const systemContainerd = {
   name: 'containerd',
