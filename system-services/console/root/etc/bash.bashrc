@@ -6,9 +6,8 @@ alias ls='ls --color=auto' grep='grep --color=auto' ll='ls -l'
 
 # bash-completion is 120 KB of script: read when the first Tab needs it, not at each login.
 _load_completion() {
-  complete -r -D
   unset -f _load_completion
   . /usr/share/bash-completion/bash_completion
-  return 124
+  _comp_complete_load "$@" # as it would have been called, had it been there: without this the first Tab does nothing
 }
 complete -D -F _load_completion
