@@ -140,7 +140,7 @@ export class Daemon {
 
   /** Resolves with the reason when the daemon is gone; a daemon that hangs is killed first. */
   async #untilDown(): Promise<string> {
-    const { answers, clock, logFile } = this.#options;
+    const { name, answers, clock, log, logFile } = this.#options;
     let missed = 0;
     for (;;) {
       const poked = new Promise<undefined>((resolve) => { this.#poke = () => { resolve(undefined); }; });
@@ -149,8 +149,9 @@ export class Daemon {
       if (this.#stopping) return 'stopped';
       const pid = await this.#pid();
       if (pid === undefined && !this.#isChild) return 'its process is gone';
+      // A full disk, say: no reason to think ill of the daemon.
+      await boundLog(logFile, logLimit).catch((error: unknown) => { log.warn(`engine[${name}]: cannot shorten its log: ${causeOf(error)}`); });
       try {
-        await boundLog(logFile, logLimit);
         await answers(pingTimeoutMs);
         missed = 0;
       } catch (error) {
