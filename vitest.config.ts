@@ -25,6 +25,11 @@ export default defineConfig({
           fileParallelism: false, testTimeout: bootTestTimeoutMs, hookTimeout: bootTestTimeoutMs, sequence: { groupOrder: 3 },
         },
       },
+      // make soak
+      ...(process.env['SOAK'] === undefined ? [] : [{
+        extends: true as const,
+        test: { name: 'soak', include: ['test/soak/**/*.test.ts'], globalSetup: ['test/lib/boot-setup.ts'], fileParallelism: false, sequence: { groupOrder: 4 } },
+      }]),
     ],
   },
 });

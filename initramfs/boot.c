@@ -8,17 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define ROOT_NAME "CORRAL_ROOT"
 #define GROUPS "/sys/fs/cgroup"
 
 struct machine machine = {
@@ -49,31 +47,71 @@ static void mount_at(const char *type, const char *point, unsigned long flags, c
 
 /* ---- before the root image ---- */
 
-static bool root_in_sight(void);
-
-/*
- * Ends when the root image has come in sight: the drivers of other hardware cost a second and more, and udev loads them
- * later. The file system's own module therefore comes first in the list.
- */
-static void load_modules(void)
+static void load_module(const char *name)
 {
-	static char list[8192];
-	char path[256], *rest = list;
+	char path[256];
 
-	if (read_file("/modules.list", list, sizeof list) < 0)
-		say(WARNING, "no /modules.list: only what the kernel has built in");
+	snprintf(path, sizeof path, "/modules/%s", name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
+		say(WARNING, "cannot load module %s: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void load_modules(const char *of, bool enough(void))
+{
+	char list[8192], path[32], *rest = list; /* not static: `enough` may call for more */
+
+	snprintf(path, sizeof path, "/%s.list", of);
+	if (read_file(path, list, sizeof list) < 0)
+		say(WARNING, "no %s: only what the kernel has built in", path);
 	for (char *name; (name = strsep(&rest, "\n"));) {
 		if (!*name)
 			continue;
-		snprintf(path, sizeof path, "/modules/%s", name);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV))
-			say(WARNING, "cannot load module %s: %s", name, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		if (root_in_sight())
+		load_module(name);
+		if (enough && enough())
 			return;
 	}
+}
+
+/* How many devices there are: it grows with each bus that comes to life. */
+static unsigned count_devices(void)
+{
+	struct entries buses = { .end = 0 }, devices;
+	char path[300];
+	unsigned all = 0;
+	int bus = open("/sys/bus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (struct dirent *entry; bus >= 0 && (entry = next_entry(bus, &buses));) {
+		snprintf(path, sizeof path, "/sys/bus/%s/devices", entry->d_name);
+		int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		for (devices.at = devices.end = 0; folder >= 0 && next_entry(folder, &devices); all++) { /* counted */ }
+		if (folder >= 0)
+			close(folder);
+	}
+	if (bus >= 0)
+		close(bus);
+	return all;
+}
+
+/* Each device says what it is, and modprobe knows what that needs. Ends early when it takes too long: what it loads comes all the same. */
+void coldplug(void)
+{
+	static char script[] = "busybox cat /sys/bus/*/devices/*/modalias 2>/dev/null | busybox sort -u | busybox xargs busybox modprobe -a -q 2>/dev/null";
+	static unsigned known;
+	unsigned there = access("/modules/modules.alias", F_OK) < 0 ? 0 : count_devices();
+
+	if (there == known)
+		return;
+	known = there;
+	pid_t child = fork();
+	if (child == 0) {
+		execve(machine.shell, (char *[]){ "busybox", "sh", "-c", script, NULL }, (char *[]){ "PATH=/bin", NULL });
+		_exit(127);
+	}
+	for (int64_t until = now() + 10000; child > 0 && now() < until && waitpid(child, NULL, WNOHANG) == 0;)
+		usleep(10000);
 }
 
 void prepare(void)
@@ -87,6 +125,7 @@ void prepare(void)
 	log_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	mount_at("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	mount_at("securityfs", "/sys/kernel/security", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL); /* AppArmor is loaded there */
 	mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620");
 	mount_at("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
 	mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
@@ -106,155 +145,8 @@ void prepare(void)
 		say(WARNING, "cannot set printk_devkmsg: %s", strerror(errno));
 	/* Huge pages for those who ask. Given to everybody they double what a small Go or Node program takes. */
 	write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
-	load_modules();
-}
-
-/* ---- finding it ---- */
-
-/* Directories are read with the system call: opendir would be the only user of malloc. */
-struct entries { long at, end; char buffer[2048] __attribute__((aligned(8))); };
-
-static struct dirent *next_entry(int directory, struct entries *e)
-{
-	for (;;) {
-		if (e->at >= e->end) {
-			e->at = 0;
-			e->end = syscall(SYS_getdents64, directory, e->buffer, sizeof e->buffer);
-			if (e->end <= 0)
-				return NULL;
-		}
-		struct dirent *entry = (struct dirent *)(e->buffer + e->at);
-		e->at += entry->d_reclen;
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			return entry;
-	}
-}
-
-/* The value of the last `name=` on the kernel's command line. */
-static bool parameter(const char *name, char *value, size_t size)
-{
-	static char line[4096];
-	char *rest = line;
-	bool found = false;
-
-	read_file("/proc/cmdline", line, sizeof line);
-	for (char *word; (word = strsep(&rest, " \n"));)
-		if (!strncmp(word, name, strlen(name)) && word[strlen(name)] == '=') {
-			snprintf(value, size, "%s", word + strlen(name) + 1);
-			found = true;
-		}
-	return found;
-}
-
-/*
- * Says in `what` what stands at the device; true: our root image. squashfs has no volume name, so the build appends a
- * block with ours (scripts/lib/root-image.ts).
- */
-static bool is_root(const char *device, char *what, size_t size)
-{
-	struct { char magic[4]; uint32_t fields[9]; uint64_t bytes_used; } super;
-	char name[sizeof ROOT_NAME] = "";
-	int fd = open(device, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : pread(fd, &super, sizeof super, 0);
-
-	if (got < 0)
-		snprintf(what, size, "%s", strerror(errno));
-	else if (got == 0)
-		*what = 0; /* a loop device without a file and the like: not worth a word */
-	else if (got < (ssize_t)sizeof super || memcmp(super.magic, "hsqs", 4))
-		snprintf(what, size, "no squashfs");
-	else if (pread(fd, name, sizeof name, (off_t)((super.bytes_used + 4095) & ~4095ull)) < (ssize_t)sizeof name || strcmp(name, ROOT_NAME))
-		snprintf(what, size, "squashfs, but not named " ROOT_NAME);
-	else
-		snprintf(what, size, ROOT_NAME);
-	if (fd >= 0)
-		close(fd);
-	return !strcmp(what, ROOT_NAME);
-}
-
-/* The first by name, so that it is the same one every time; with `tell`, every device is described. */
-static bool scan(char *device, size_t size, bool tell)
-{
-	int all = open("/sys/class/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct entries entries = { .end = 0 };
-	char path[272], what[64];
-
-	*device = 0;
-	for (struct dirent *entry; all >= 0 && (entry = next_entry(all, &entries));) {
-		/* A floppy drive takes seconds to say that it is empty. */
-		if (!strncmp(entry->d_name, "fd", 2) || !strncmp(entry->d_name, "ram", 3))
-			continue;
-		snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-		for (char *c = path; *c; c++)
-			if (*c == '!') /* sysfs' way to write a slash */
-				*c = '/';
-		if (is_root(path, what, sizeof what) && (!*device || strcmp(path, device) < 0))
-			snprintf(device, size, "%s", path);
-		if (tell && *what)
-			say(ALERT, "  %s: %s", path, what);
-	}
-	if (all >= 0)
-		close(all);
-	return *device;
-}
-
-/* An image carried inside the initramfs (network boot) goes through a loop device; the loop keeps the deleted file. */
-static bool loop_over(const char *file, char *device, size_t size)
-{
-	enum { LOOP_SET_FD = 0x4C00, LOOP_CTL_GET_FREE = 0x4C82 };
-	int image = open(file, O_RDONLY | O_CLOEXEC), control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int loop = -1, number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
-
-	snprintf(device, size, "/dev/loop%d", number);
-	if (image >= 0 && number >= 0)
-		loop = open(device, O_RDWR | O_CLOEXEC);
-	bool ok = loop >= 0 && ioctl(loop, LOOP_SET_FD, image) == 0;
-	if (!ok)
-		say(ERROR, "cannot put %s on a loop device: %s", file, strerror(errno));
-	for (int i = 0, fd[] = { image, control, loop }; i < 3; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
-	return ok;
-}
-
-static bool root_in_sight(void)
-{
-	char device[272] = "", given[256] = "";
-
-	if (parameter("corral.root", given, sizeof given))
-		return access(given, F_OK) == 0;
-	return access("/root.img", F_OK) < 0 && scan(device, sizeof device, false);
-}
-
-/* Mounts the root image on /newroot. */
-static bool find_root(void)
-{
-	char device[272] = "", number[16] = "30", given[256] = "";
-	const char *why = "no device with that name";
-	bool is_given = parameter("corral.root", given, sizeof given);
-	bool is_file = !is_given && access("/root.img", F_OK) == 0 && loop_over("/root.img", device, sizeof device);
-
-	parameter("corral.rootwait", number, sizeof number);
-	int64_t seconds = strtol(number, NULL, 10), until = now() + seconds * 1000;
-	mkdir("/newroot", 0755);
-	do {
-		if (is_given)
-			snprintf(device, sizeof device, "%s", given);
-		if (is_given || is_file || scan(device, sizeof device, false)) {
-			if (mount(device, "/newroot", "squashfs", MS_RDONLY, NULL) == 0) {
-				say(INFO, "root image: %s", device);
-				return true;
-			}
-			why = strerror(errno);
-		}
-		usleep(50000);
-	} while (now() < until);
-
-	say(ALERT, "cannot find the root image (%s) within %lld s: %s", is_given ? given : ROOT_NAME, (long long)seconds, why);
-	say(ALERT, "block devices:");
-	scan(device, sizeof device, true);
-	say(ALERT, "here is a shell, leave it to search again");
-	return false;
+	/* The drivers of other hardware cost a second and more, and udev loads them later. The file system's own comes first. */
+	load_modules("modules", root_in_sight);
 }
 
 /* ---- moving into it ---- */
@@ -322,7 +214,7 @@ static void make_writable(void)
 	const unsigned long safe = MS_NOSUID | MS_NODEV;
 
 	mount_at("tmpfs", "/tmp", safe, "mode=1777");
-	mount_at("tmpfs", "/var", 0, "mode=755"); /* containers live there: device nodes and setuid programs */
+	mount_at("tmpfs", "/var", safe, "mode=755"); /* containers' layers, too: see find_root */
 	mount_at("tmpfs", "/root", safe, "mode=700");
 	mount_at("tmpfs", "/home", safe, "mode=755");
 	mount_at("tmpfs", "/opt", safe, "mode=755");
@@ -386,8 +278,8 @@ bool enter_root(void)
 {
 	if (!find_root() || !switch_root())
 		return false;
-	read_ahead();
 	make_writable();
 	make_groups();
+	read_ahead(); /* after the groups: the first one has the kernel patch its own code, and an emulated processor beside it may trip over that */
 	return true;
 }

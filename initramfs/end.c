@@ -67,7 +67,7 @@ static void in_a_child(void (*work)(void), const char *name, int64_t ms)
 
 #define MOUNTS 2048
 static char table[1 << 20]; /* mountinfo: a line of an overlay alone can have some KB */
-static struct { char *point; bool on_device; } mounted[MOUNTS];
+static struct { char *point; bool on_disk; } mounted[MOUNTS];
 
 /* Spaces and such are written as \ooo. */
 static void unescape(char *s)
@@ -93,7 +93,8 @@ static int read_mounts(void)
 	read_file(machine.mounts, table, sizeof table);
 	for (char *line; count < MOUNTS && (line = strsep(&rest, "\n")) && *line;) {
 		char *point = NULL, *separator = strstr(line, " - ");
-		bool on_device = separator && strstr(separator, " /dev/");
+		/* The medium that the root image is on (read-only, and busy to the end) has nothing to lose. */
+		bool on_disk = separator && strstr(separator, " /dev/") && !strncmp(strrchr(separator, ' '), " rw", 3);
 		for (int field = 0; field < 5; field++)
 			point = strsep(&line, " ");
 		if (!point)
@@ -103,7 +104,7 @@ static int read_mounts(void)
 		if (!strcmp(point, "/") || !strcmp(point, "/proc") || !strcmp(point, "/dev"))
 			continue;
 		mounted[count].point = point;
-		mounted[count++].on_device = on_device;
+		mounted[count++].on_disk = on_disk;
 	}
 	return count;
 }
@@ -119,7 +120,7 @@ static void unmount_all(void)
 			umount2(mounted[i].point, 0);
 	}
 	for (int i = count - 1; i >= 0; i--) {
-		if (!mounted[i].on_device)
+		if (!mounted[i].on_disk)
 			continue;
 		bool safe = mount(NULL, mounted[i].point, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0;
 		say(WARNING, "end: %s is busy; %s", mounted[i].point, safe ? "now read-only" : strerror(errno));

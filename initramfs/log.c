@@ -1,10 +1,12 @@
-/* The log and three small tools. */
+/* The log and some small tools. */
 #include "shim.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,4 +57,36 @@ bool write_file(const char *path, const char *text)
 	bool ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 	close(fd);
 	return ok;
+}
+
+bool parameter(const char *name, char *value, size_t size)
+{
+	static char line[4096];
+	char *rest = line;
+	size_t length = strlen(name);
+	bool found = false;
+
+	read_file("/proc/cmdline", line, sizeof line);
+	for (char *word; (word = strsep(&rest, " \n"));)
+		if (!strncmp(word, name, length) && (word[length] == '=' || !word[length])) {
+			snprintf(value, size, "%s", word + length + (word[length] == '='));
+			found = true;
+		}
+	return found;
+}
+
+struct dirent *next_entry(int directory, struct entries *e)
+{
+	for (;;) {
+		if (e->at >= e->end) {
+			e->at = 0;
+			e->end = syscall(SYS_getdents64, directory, e->buffer, sizeof e->buffer);
+			if (e->end <= 0)
+				return NULL;
+		}
+		struct dirent *entry = (struct dirent *)(e->buffer + e->at);
+		e->at += entry->d_reclen;
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			return entry;
+	}
 }

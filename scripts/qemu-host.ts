@@ -48,13 +48,14 @@ export function copySparse(from: string, to: string): void {
 }
 
 /** An ISO 9660 image labelled config-2 with the cloud-config where OpenStack puts it. */
-export function makeConfigDrive(userData: string | { readonly file: string }, iso: string): Drive {
+export function makeConfigDrive(userData: string | { readonly file: string }, iso: string, metaData?: object): Drive {
   const dir = mkdtempSync(join(tmpdir(), 'corral-config-'));
   try {
     const target = join(dir, 'openstack/latest/user_data');
     mkdirSync(dirname(target), { recursive: true });
     if (typeof userData === 'string') writeFileSync(target, userData);
     else cpSync(userData.file, target);
+    if (metaData !== undefined) writeFileSync(join(dirname(target), 'meta_data.json'), JSON.stringify(metaData));
     mkdirSync(dirname(iso), { recursive: true });
     execFileSync('genisoimage', ['-quiet', '-rational-rock', '-joliet', '-V', 'config-2', '-o', iso, dir], { stdio: ['ignore', 'ignore', 'pipe'] });
   } finally {

@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import type { Forward } from './qemu-args.ts';
 
 export interface CommandResult { readonly code: number | null; readonly stdout: string; readonly stderr: string }
-export interface CommandOptions { readonly timeoutMs?: number; readonly input?: string | Buffer }
+export interface CommandOptions {
+  readonly timeoutMs?: number;
+  readonly input?: string | Buffer;
+  /** On a terminal, as for a person: stderr comes with stdout, and lines end in CR LF. */
+  readonly terminal?: boolean;
+}
 
 export class Ssh {
   readonly #port: number;
@@ -23,9 +28,9 @@ export class Ssh {
   }
 
   /** Runs a shell command in the machine. A command that fails is a result, one that hangs is an error. */
-  async run(command: string, { timeoutMs = 120_000, input }: CommandOptions = {}): Promise<CommandResult> {
+  async run(command: string, { timeoutMs = 120_000, input, terminal = false }: CommandOptions = {}): Promise<CommandResult> {
     await this.#connect();
-    return runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', this.#target, '--', command], timeoutMs, `ssh "${command}"`, input);
+    return runProgram('ssh', [...this.#options(), '-o', 'ControlMaster=no', ...(terminal ? ['-tt'] : []), this.#target, '--', command], timeoutMs, `ssh "${command}"`, input);
   }
 
   /** What somebody who logs in is shown: an interactive login that ends at once, on a connection of its own. */
@@ -113,7 +118,8 @@ function banner(port: number, timeoutMs: number): Promise<number | 'refused' | '
     };
     socket.setTimeout(timeoutMs, () => { finish('late'); });
     socket.on('data', (data) => { finish(data.toString('latin1').startsWith('SSH-') ? Date.now() : 'refused'); });
-    socket.on('error', () => { finish('refused'); });
+    // ECONNREFUSED is this machine's own word: QEMU does not listen yet. What the guest refuses QEMU has accepted first.
+    socket.on('error', (error: NodeJS.ErrnoException) => { finish(error.code === 'ECONNREFUSED' ? 'late' : 'refused'); });
     socket.on('close', () => { finish('refused'); });
   });
 }

@@ -58,10 +58,10 @@ export class Vm {
   }
 
   static async start(spec: MachineSpec, consoleLog: string): Promise<Vm> {
-    for (const file of [spec.kernel, spec.initrd, ...spec.drives.map((drive) => drive.file)]) {
-      if (!existsSync(file)) throw new Error(`cannot start the machine: there is no ${file} (make image builds it)`);
+    for (const file of [spec.kernel, spec.initrd, spec.netBoot?.folder, ...spec.drives.map((drive) => drive.file)]) {
+      if (file !== undefined && !existsSync(file)) throw new Error(`cannot start the machine: there is no ${file} (make image builds it)`);
     }
-    return new Vm(spec, await chooseAccel(spec.kernel), consoleLog);
+    return new Vm(spec, await chooseAccel(spec.kernel ?? 'build/vmlinuz'), consoleLog);
   }
 
   get pid(): number | undefined { return this.#process.pid; }

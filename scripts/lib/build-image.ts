@@ -1,7 +1,7 @@
 /** The build, top to bottom. */
 import { join } from 'node:path';
 import { openApt } from './apt.ts';
-import type { BuildContext } from './context.ts';
+import { subContext, type BuildContext } from './context.ts';
 import { BuildError } from './error.ts';
 import { replaceByCopy } from './files.ts';
 import { sha256 } from './hash.ts';
@@ -13,21 +13,35 @@ import { buildRootImage } from './root-image.ts';
 import { buildRootTree } from './root-tree.ts';
 import { buildRos } from './ros-binary.ts';
 import { writeSbom } from './sbom.ts';
-import { readOsSpec, type OsSpec } from './spec.ts';
+import { readOsSpec, type Flavour, type OsSpec } from './spec.ts';
 import { runStep } from './step.ts';
-import { buildLayers, listImages, readSystemImages, type SystemImage } from './system-images.ts';
+import { buildLayers, carriedServices, listImages, readSystemImages, type SystemImage } from './system-images.ts';
 import { openToolbox, type Toolbox } from './tools.ts';
 
-export async function buildImage(context: BuildContext, options: { readonly refresh: boolean }): Promise<void> {
+/** Builds one flavour; returns where its results are. */
+export async function buildImage(shared: BuildContext, options: { readonly refresh: boolean; readonly flavour?: Flavour; readonly level?: number }): Promise<BuildContext> {
   await ensureHostTools(imageTools);
-  const os = readOsSpec(context);
+  const { flavour = 'cloud', refresh } = options;
+  const context = flavourContext(shared, flavour);
+  const os = leveled(readOsSpec(context, flavour), options.level);
   const images = readSystemImages(context, os);
-  const { packages, kernelPackage } = await packagesStep(context, os, images, options.refresh);
-  await assemble(context, os, images, packages, kernelPackage);
+  const { packages, kernelPackage } = await packagesStep(context, os, images, { refresh, flavour });
+  await assemble(context, os, images, packages, kernelPackage, shared);
+  return context;
 }
 
-/** Everything after the downloads; needs no network. */
-export async function assemble(context: BuildContext, os: OsSpec, images: readonly SystemImage[], packages: Packages, kernelPackage: string): Promise<void> {
+/** Compressed as the spec says, or with another level of zstd. */
+function leveled(os: OsSpec, level: number | undefined): OsSpec {
+  return level === undefined ? os : { ...os, root: { ...os.root, compression: { ...os.root.compression, level } } };
+}
+
+/** The cloud's is the image itself; another one has a folder of its own beside it. */
+export function flavourContext(shared: BuildContext, flavour: Flavour): BuildContext {
+  return flavour === 'cloud' ? shared : subContext(shared, flavour);
+}
+
+/** Everything after the downloads; needs no network. What does not differ between flavours is built once, in `shared`. */
+export async function assemble(context: BuildContext, os: OsSpec, images: readonly SystemImage[], packages: Packages, kernelPackage: string, shared = context): Promise<void> {
   await unpackPackages(context, packages);
   const folderOf = (name: string): string => {
     const one = packages[name];
@@ -38,20 +52,20 @@ export async function assemble(context: BuildContext, os: OsSpec, images: readon
   const toolVersions = os.tools.map((name) => packages[name]?.sha256);
   const kernel = await kernelStep(context, packages, kernelPackage, folderOf(kernelPackage), tools);
 
-  const ros = await buildRos(context);
-  const layers = await buildLayers(context, os, packages, images);
-  const list = listImages(context, images, layers, os.services);
+  const ros = await buildRos(shared);
+  const layers = await buildLayers(shared, os, packages, images);
+  const list = listImages(context, images, layers, carriedServices(os));
 
-  await buildInitramfs(context, os, kernel, join(folderOf('busybox-static'), 'usr/bin/busybox'));
-  const tree = await buildRootTree(context, { os, packages, kernel, tools, ros: ros.file, npmFolders: ros.modules, images, layers, list });
+  await buildInitramfs(context, os, { kernel, tools, toolVersions, busybox: join(folderOf('busybox-static'), 'usr/bin/busybox') });
+  const tree = await buildRootTree(context, { shared, os, packages, kernel, tools, ros: ros.file, npmFolders: ros.modules, images, layers, list });
   await buildRootImage(context, os, tools, toolVersions, tree);
-  writeSbom(context, { os, packages, kernelPackage, images, list, npmFolders: ros.modules, results: ['vmlinuz', 'initramfs.img', 'root.img'] });
+  writeSbom(context, { os, packages, kernelPackage, images, list, npmFolders: ros.modules, results: ['vmlinuz', 'initramfs.img', 'root.img', 'root.roothash'] });
 }
 
 interface Fetched { readonly packages: Packages; readonly kernelPackage: string }
 
 /** Versions and hashes of every package that something lists, and their files in the cache. */
-async function packagesStep(context: BuildContext, os: OsSpec, images: readonly SystemImage[], refresh: boolean): Promise<Fetched> {
+async function packagesStep(context: BuildContext, os: OsSpec, images: readonly SystemImage[], { refresh, flavour }: { readonly refresh: boolean; readonly flavour: Flavour }): Promise<Fetched> {
   const usedBy = new Map<string, string>();
   const note = (name: string, where: string): void => { if (!usedBy.has(name)) usedBy.set(name, where); };
   for (const name of os.tools) note(name, 'image/os.yml, tools');
@@ -66,7 +80,7 @@ async function packagesStep(context: BuildContext, os: OsSpec, images: readonly 
     work: async () => {
       const kernelPackage = await realKernel(apt, os.kernel.package);
       note(kernelPackage, 'image/os.yml, kernel.package');
-      return { packages: await fetchPackages(context, apt, usedBy), kernelPackage };
+      return { packages: await fetchPackages(context, apt, usedBy, flavour), kernelPackage };
     },
   });
 }

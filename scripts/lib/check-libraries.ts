@@ -54,11 +54,16 @@ export class Union {
 
 /** What of a program's needs a tree does not have. */
 export function missingNeeds(union: Union, path: string, needs: ElfNeeds): string[] {
-  const folder = `/${dirname(path)}`;
-  const folders = [...needs.searchPaths.map((one) => one.replaceAll(/\$\{?ORIGIN\}?/g, folder)), ...LIBRARY_FOLDERS];
-  const missing = needs.libraries.filter((library) => !folders.some((one) => union.file(join(one, library)) !== undefined));
+  const missing = needs.libraries.filter((library) => findLibrary(union, path, needs, library) === undefined);
   if (needs.interpreter !== undefined && union.file(needs.interpreter) === undefined) missing.unshift(needs.interpreter);
   return missing;
+}
+
+/** The file of a library that a program needs. */
+export function findLibrary(union: Union, path: string, needs: ElfNeeds, library: string): string | undefined {
+  const folder = `/${dirname(path)}`;
+  const folders = [...needs.searchPaths.map((one) => one.replaceAll(/\$\{?ORIGIN\}?/g, folder)), ...LIBRARY_FOLDERS];
+  return folders.map((one) => union.file(join(one, library))).find((file) => file !== undefined);
 }
 
 /** Throws with every file that lacks something. */

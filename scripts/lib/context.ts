@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 export interface BuildContext {
   /** the checkout */
   readonly source: string;
-  /** the results: vmlinuz, initramfs.img, root.img, sbom.json */
+  /** the results: vmlinuz, initramfs.img, root.img, root.roothash, sbom.json */
   readonly out: string;
   /** what steps leave for later steps; goes with `make clean` */
   readonly work: string;
@@ -29,4 +29,11 @@ export function createContext(options: { readonly out?: string | undefined; read
   const context = { source, out, work: join(out, 'work'), cache, version: `v${manifest.version}` };
   for (const folder of [context.work, context.cache]) mkdirSync(folder, { recursive: true });
   return context;
+}
+
+/** A folder of its own below the results, for what is made beside the image from the same downloads. */
+export function subContext(context: BuildContext, name: string): BuildContext {
+  const own = { ...context, out: join(context.out, name), work: join(context.work, name) };
+  for (const folder of [own.out, own.work]) mkdirSync(folder, { recursive: true });
+  return own;
 }

@@ -21,13 +21,26 @@ export const imageTools: readonly HostTool[] = [
   { needs: '/usr/share/keyrings/debian-archive-keyring.gpg', from: 'debian-archive-keyring' },
 ];
 
+/** What `make formats` needs on top, and with the last one what starting a machine from a medium does. */
+export const mediaTools: readonly HostTool[] = [
+  { needs: 'xorriso', from: 'xorriso' },
+  { needs: 'sfdisk', from: 'fdisk' },
+  { needs: 'mkfs.vfat', from: 'dosfstools' },
+  { needs: 'mcopy', from: 'mtools' },
+  { needs: 'mke2fs', from: 'e2fsprogs' },
+  { needs: 'qemu-img', from: 'qemu-utils' },
+  { needs: '/usr/share/OVMF/OVMF_CODE_4M.fd', from: 'ovmf' },
+];
+
 /** What running and testing the image needs on top. */
 export const runTools: readonly HostTool[] = [
   { needs: 'qemu-system-x86_64', from: 'qemu-system-x86' },
   { needs: 'qemu-img', from: 'qemu-utils' },
   { needs: 'mkfs.ext4', from: 'e2fsprogs' },
+  { needs: 'sfdisk', from: 'fdisk' },
   { needs: 'genisoimage', from: 'genisoimage' },
   { needs: 'ssh', from: 'openssh-client' },
+  { needs: 'openssl', from: 'openssl' },
 ];
 
 export async function ensureHostTools(tools: readonly HostTool[]): Promise<void> {

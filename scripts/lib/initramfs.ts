@@ -1,4 +1,4 @@
-/** The initramfs: the shim as /init, a busybox for rescue, the storage modules and their load order. */
+/** The initramfs: the shim as /init, a busybox for rescue, the modules it may need and their load order. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants as zlibConstants, zstdCompressSync } from 'node:zlib';
@@ -9,26 +9,47 @@ import { flattenModules, selectModules, type KernelModules } from './kernel-modu
 import { run } from './run.ts';
 import type { OsSpec } from './spec.ts';
 import { runStep } from './step.ts';
+import type { Toolbox } from './tools.ts';
 import { replaceFile } from './files.ts';
 
 /** -Os: it stays in memory for the life of the machine. -static: it runs before there is any library. */
 const FLAGS = ['-static', '-Os', '-std=gnu17', '-Wall', '-Wextra', '-Werror', '-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections', '-s'];
 
-export async function buildInitramfs(context: BuildContext, os: OsSpec, kernel: KernelModules, busybox: string): Promise<string> {
+/** What the shim loads beside the drivers, each when it is needed: /<name>.list (initramfs/root.c). */
+const ON_DEMAND = {
+  /** sha256 is built in; this one uses the processor's instructions for it */
+  verity: ['sha256-ssse3', 'dm-verity'],
+  loop: ['loop'],
+  iso: ['isofs'],
+} as const;
+
+export interface InitramfsParts {
+  readonly kernel: KernelModules;
+  readonly tools: Toolbox;
+  readonly toolVersions: readonly (string | undefined)[];
+  readonly busybox: string;
+}
+
+export async function buildInitramfs(context: BuildContext, os: OsSpec, { kernel, tools, toolVersions, busybox }: InitramfsParts): Promise<string> {
   const file = join(context.out, 'initramfs.img');
   const sources = join(context.source, 'initramfs');
   await runStep(context, {
     name: 'initramfs',
     script: import.meta.filename,
-    inputs: [os.initramfs, kernel.release, hashTree(sources, (name) => !/\.[ch]$/.test(name)), hashTree(busybox)],
+    inputs: [os.initramfs, os.kernel.without, toolVersions, kernel.release, hashTree(sources, (name) => !/\.[ch]$/.test(name)), hashTree(busybox)],
     outputs: [file],
     work: async () => {
       const work = join(context.work, 'initramfs');
       rmSync(work, { recursive: true, force: true });
       mkdirSync(work, { recursive: true });
       const init = await compileShim(sources, work);
-      const modules = await flattenModules(kernel, selectModules(kernel, os.initramfs.modules), join(work, 'modules'));
-      const cpio = makeCpio(contents(os, init, busybox, join(work, 'modules'), modules));
+      const folder = join(work, modulesFolder(kernel.release));
+      const lists: Record<string, string[]> = {};
+      for (const [list, wanted] of Object.entries({ modules: os.initramfs.modules, ...ON_DEMAND })) lists[list] = await flattenModules(kernel, selectModules(kernel, wanted), folder);
+      await flattenModules(kernel, selectModules(kernel, os.initramfs.coldplug, [...os.kernel.without, ...os.initramfs.without]), folder);
+      // What modprobe reads: which module a device asks for, and what that needs.
+      if (os.initramfs.coldplug.length > 0) await tools.run('depmod', ['-b', work, kernel.release]);
+      const cpio = makeCpio(contents(os, init, busybox, { folder, release: kernel.release, lists }));
       // Node's own zstd: pinned with Node, so the bytes do not depend on the build machine's
       const image = zstdCompressSync(cpio, { params: { [zlibConstants.ZSTD_c_compressionLevel]: 19, [zlibConstants.ZSTD_c_checksumFlag]: 0 } });
       replaceFile(file, image);
@@ -51,14 +72,23 @@ async function compileShim(sources: string, work: string): Promise<string> {
   return init;
 }
 
-function contents(os: OsSpec, init: string, busybox: string, folder: string, modules: readonly string[]): ArchiveEntry[] {
-  const folders = [...new Set(['bin', 'modules', ...os.initramfs.directories])].sort();
+/** Where modprobe looks for them. */
+function modulesFolder(release: string): string { return `lib/modules/${release}`; }
+
+const modprobeReads = ['modules.alias', 'modules.dep'];
+
+interface Modules { readonly folder: string; readonly release: string; readonly lists: Readonly<Record<string, readonly string[]>> }
+
+function contents(os: OsSpec, init: string, busybox: string, { folder, release, lists }: Modules): ArchiveEntry[] {
+  const modules = readdirSync(folder).filter((name) => name.endsWith('.ko') || modprobeReads.includes(name)).sort();
+  const folders = [...new Set(['bin', 'lib', 'lib/modules', modulesFolder(release), ...os.initramfs.directories])].sort();
   return [
     ...folders.map((path): ArchiveEntry => ({ path, kind: 'folder', mode: 0o755 })),
     { path: 'init', kind: 'file', mode: 0o755, content: init },
     { path: 'bin/busybox', kind: 'file', mode: 0o755, content: busybox },
     ...os.initramfs.busybox.map((name): ArchiveEntry => ({ path: `bin/${name}`, kind: 'link', mode: 0o777, to: 'busybox' })),
-    ...[...modules].sort().map((name): ArchiveEntry => ({ path: `modules/${name}`, kind: 'file', mode: 0o644, content: join(folder, name) })),
-    { path: 'modules.list', kind: 'file', mode: 0o644, content: Buffer.from(modules.map((name) => `${name}\n`).join('')) },
+    { path: 'modules', kind: 'link', mode: 0o777, to: modulesFolder(release) },
+    ...modules.map((name): ArchiveEntry => ({ path: `${modulesFolder(release)}/${name}`, kind: 'file', mode: 0o644, content: join(folder, name) })),
+    ...Object.entries(lists).map(([list, names]): ArchiveEntry => ({ path: `${list}.list`, kind: 'file', mode: 0o644, content: Buffer.from(names.map((name) => `${name}\n`).join('')) })),
   ];
 }

@@ -1,9 +1,10 @@
 /** Debian packages by exact name: resolved to versions and hashes, downloaded once, unpacked once. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Apt } from './apt.ts';
 import type { BuildContext } from './context.ts';
 import { BuildError } from './error.ts';
+import { replaceFile } from './files.ts';
 import { hashFile } from './hash.ts';
 import { forEachParallel, run } from './run.ts';
 
@@ -21,14 +22,17 @@ export interface Package {
 
 export type Packages = Readonly<Record<string, Package>>;
 
-/** Looks the packages up in the indexes and brings the .deb of each into the cache. `usedBy` is for the error message. */
-export async function fetchPackages(context: BuildContext, apt: Apt, usedBy: ReadonlyMap<string, string>): Promise<Packages> {
+/**
+ * Looks the packages up in the indexes and brings the .deb of each into the cache. `usedBy` is for the error message; `list`
+ * names what they are for: the cache keeps what one of the lists holds, as it was fetched for it last.
+ */
+export async function fetchPackages(context: BuildContext, apt: Apt, usedBy: ReadonlyMap<string, string>, list = 'all'): Promise<Packages> {
   const found = await resolvePackages(apt, [...usedBy.keys()]);
   const unknown = [...usedBy].filter(([name]) => found[name] === undefined);
   if (unknown.length > 0) {
     throw new BuildError(unknown.map(([name, where]) => `cannot find package "${name}": the suite has none of that name (it is listed in ${where})`).join('\n'));
   }
-  await download(context, apt, Object.values(found));
+  await download(context, apt, Object.values(found), list);
   return found;
 }
 
@@ -56,7 +60,7 @@ function parseRecord(record: string): Package {
   };
 }
 
-async function download(context: BuildContext, apt: Apt, packages: readonly Package[]): Promise<void> {
+async function download(context: BuildContext, apt: Apt, packages: readonly Package[], list: string): Promise<void> {
   const folder = join(context.cache, 'debs');
   mkdirSync(folder, { recursive: true });
   const missing = packages.filter((one) => !existsSync(join(folder, one.file)));
@@ -71,7 +75,9 @@ async function download(context: BuildContext, apt: Apt, packages: readonly Pack
     rmSync(file, { force: true });
     throw new BuildError(`cannot use package "${one.name}": its file has another hash than the signed index says`, { hint: 'it has been removed; build again' });
   }
-  const wanted = new Set(packages.map((one) => one.file));
+  replaceFile(join(folder, `${list}.list`), packages.map((one) => `${one.file}\n`).join(''));
+  const lists = readdirSync(folder).filter((name) => name.endsWith('.list'));
+  const wanted = new Set([...lists, ...lists.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))]);
   for (const name of readdirSync(folder)) if (!wanted.has(name)) rmSync(join(folder, name));
 }
 
@@ -84,7 +90,9 @@ export async function unpackPackages(context: BuildContext, packages: Packages):
   const folders = new Set(Object.values(packages).map((one) => basename(unpackedFolder(context, one))));
   const parent = join(context.cache, 'unpacked');
   mkdirSync(parent, { recursive: true });
-  for (const name of readdirSync(parent)) if (!folders.has(name)) rmSync(join(parent, name), { recursive: true });
+  // what another list than this one needs has its .deb beside it
+  const isWanted = (name: string): boolean => folders.has(name) || existsSync(join(context.cache, 'debs', `${name.replace(/-[0-9a-f]{8}$/, '')}.deb`));
+  for (const name of readdirSync(parent)) if (!isWanted(name)) rmSync(join(parent, name), { recursive: true });
   await forEachParallel(Object.values(packages), async (one) => {
     const folder = unpackedFolder(context, one);
     if (existsSync(folder)) return;

@@ -1,22 +1,27 @@
-/** The root tree: packages, image/root on top, the kernel's modules, ros, the services' manifests and the system images. */
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The root tree: packages, image/root on top, the kernel's modules, ros, the programs of our own, the services' manifests, the repository and the system images. */
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { checkLibraries, missingNeeds, Union } from './check-libraries.ts';
+import { checkLibraries, findLibrary, missingNeeds, Union } from './check-libraries.ts';
 import type { BuildContext } from './context.ts';
 import { linkDuplicates } from './duplicates.ts';
 import { readElfNeeds } from './elf.ts';
 import { BuildError } from './error.ts';
+import { replaceFile } from './files.ts';
 import { hashFile, hashTree, sha256 } from './hash.ts';
 import { installModules, selectModules, type KernelModules } from './kernel-modules.ts';
 import { collectLicences } from './licences.ts';
 import { unpackedFolder, type Packages } from './packages.ts';
+import { compileProgram } from './programs.ts';
 import type { OsSpec } from './spec.ts';
 import { runStep } from './step.ts';
-import { installLayers, treeFolder, type Layer, type SystemImage, type SystemImageList } from './system-images.ts';
+import { installLayers, offeredServices, treeFolder, type Layer, type SystemImage, type SystemImageList } from './system-images.ts';
 import type { Toolbox } from './tools.ts';
 import { buildTree } from './tree.ts';
+import { dropExports, symbolNames } from './trim-exports.ts';
 
 export interface RootParts {
+  /** where the system images were built: flavours share them */
+  readonly shared: BuildContext;
   readonly os: OsSpec;
   readonly packages: Packages;
   readonly kernel: KernelModules;
@@ -34,11 +39,12 @@ export async function buildRootTree(context: BuildContext, parts: RootParts): Pr
   const { os, packages } = parts;
   const folder = join(context.work, 'root');
   const overlay = join(context.source, 'image/root');
+  const programs = join(context.source, 'image/programs');
   const services = join(context.source, 'system-services');
   const { compression: _, ...spec } = os.root;
   const inputs = [
-    spec, os.exclude, os.kernel, os.services, packages, parts.kernel.release, parts.list, parts.npmFolders, context.version,
-    hashTree(overlay), hashFile(parts.ros), os.services.map((name) => hashTree(join(services, name, 'service.yml'))),
+    spec, os.exclude, os.kernel, os.services, offeredServices(os), packages, parts.kernel.release, parts.list, parts.npmFolders, context.version,
+    hashTree(overlay), hashTree(programs), hashFile(parts.ros), [...os.services, ...offeredServices(os)].map((name) => hashTree(join(services, name, 'service.yml'))),
   ];
   const digest = await runStep(context, {
     name: 'root tree',
@@ -53,12 +59,15 @@ export async function buildRootTree(context: BuildContext, parts: RootParts): Pr
       });
       await installModules(parts.kernel, selectModules(parts.kernel, os.kernel.modules, os.kernel.without), folder, parts.tools);
       install(parts.ros, join(folder, 'usr/bin/ros'), 0o755);
+      for (const source of readdirSync(programs).filter((name) => name.endsWith('.c')).sort()) chmodSync(await compileProgram(join(programs, source), join(folder, 'usr/bin')), 0o755);
       const share = join(folder, 'usr/share/ros');
-      for (const name of os.services) copyManifest(join(services, name), join(share, 'services', name));
+      for (const name of os.services) installManifest(join(services, name), join(share, 'services', name, 'service.yml'));
+      installRepository(services, offeredServices(os), join(share, 'repository'));
       writeFileSync(join(share, 'os-release'), osRelease(context), { mode: 0o644 });
       writeFileSync(join(share, 'licenses.txt'), collectLicences(context, packages, parts.npmFolders), { mode: 0o644 });
       checkLibraries('the root', [folder]);
-      checkBoundPrograms(context, folder, parts.images);
+      checkBoundPrograms(parts.shared, folder, parts.images);
+      for (const path of os.root.unexport) dropUnusedExports(folder, path);
       await installLayers(folder, parts.list, parts.layers); // after the checks: their libraries are in their own chain
       linkDuplicates(folder);
       // the inputs, too: of modes and owners a tree's hash knows only the executable bit
@@ -80,10 +89,35 @@ function install(from: string, to: string, mode: number): void {
   chmodSync(to, mode);
 }
 
-function copyManifest(from: string, to: string): void {
-  const manifest = join(from, 'service.yml');
-  if (!existsSync(manifest)) throw new BuildError(`cannot ship service "${from}": it has no service.yml`);
-  install(manifest, join(to, 'service.yml'), 0o644);
+function installManifest(service: string, to: string): void {
+  const manifest = join(service, 'service.yml');
+  if (!existsSync(manifest)) throw new BuildError(`cannot ship service "${service}": it has no service.yml`);
+  install(manifest, to, 0o644);
+}
+
+/** In the form of RancherOS's repositories: an index, and each service's file in a folder of its first letter. */
+function installRepository(services: string, names: readonly string[], folder: string): void {
+  for (const name of names) installManifest(join(services, name), join(folder, name.slice(0, 1), `${name}.yml`));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'index.yml'), repositoryIndex(names), { mode: 0o644 });
+}
+
+function repositoryIndex(names: readonly string[]): string {
+  return [names.length === 0 ? 'services: []' : ['services:', ...[...names].sort().map((name) => `  - ${name}`)].join('\n'), 'consoles: []', 'engines: []', ''].join('\n');
+}
+
+function dropUnusedExports(root: string, path: string): void {
+  const union = new Union([root]);
+  const file = union.file(path);
+  const needs = file === undefined ? undefined : readElfNeeds(file);
+  if (file === undefined || needs === undefined) throw new BuildError(`cannot drop exports of "${path}": the root has no such program`);
+  const libraries = needs.libraries.map((library) => findLibrary(union, path, needs, library)).filter((library) => library !== undefined);
+  const wanted = new Set(libraries.flatMap((library) => symbolNames(readFileSync(library))));
+  const program = readFileSync(file);
+  const { mode } = statSync(file);
+  if (dropExports(program, (name) => wanted.has(name)) === 0) throw new BuildError(`cannot drop exports of "${path}": it has none`, { hint: 'take it out of root.unexport in image/os.yml' });
+  replaceFile(file, program); // a new file: the old one may be linked to the build's own copy
+  chmodSync(file, mode);
 }
 
 function osRelease(context: BuildContext): string {

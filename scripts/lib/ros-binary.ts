@@ -6,9 +6,10 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import type { BuildContext } from './context.ts';
+import { ElfImage } from './elf-image.ts';
 import { BuildError, messageOf } from './error.ts';
 import { hashFile, hashTree } from './hash.ts';
-import { blankTypeScriptCompiler, trimIcu } from './trim-node.ts';
+import { blankCodeCaches, blankTypeScriptCompiler, trapCompilers, trimIcu } from './trim-node.ts';
 import { run } from './run.ts';
 import { runStep } from './step.ts';
 
@@ -17,7 +18,8 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /**
  * V8 interprets and never makes machine code: no memory of the supervisor is writable and executable, and the little it
- * computes costs less than compiling it (docs/adr/0002-node-packaging.md has the numbers).
+ * computes costs less than compiling it (docs/adr/0002-node-packaging.md has the numbers). The binary depends on it:
+ * `trapCompilers` takes the compilers away.
  */
 const V8_FLAGS = ['--jitless'];
 
@@ -103,12 +105,15 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   }));
   const postject = join(dirname(node), '../../postject/dist/cli.js');
   const partial = `${file}.partial`;
+  const functions = new ElfImage(readFileSync(node)).functions(); // strip forgets them
   copyFileSync(node, partial);
   chmodSync(partial, 0o755);
   await run('strip', ['--strip-all', partial]);
   const binary = readFileSync(partial);
   trimIcu(binary);
   blankTypeScriptCompiler(binary);
+  blankCodeCaches(binary);
+  trapCompilers(binary, functions);
   writeFileSync(partial, binary);
   // The code cache is good only for the flags it was made with, but for the seed of the numbers that V8 draws for it.
   await run(node, [...V8_FLAGS, '--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });

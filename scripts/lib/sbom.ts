@@ -47,13 +47,18 @@ function debianPackages(context: BuildContext, { os, packages, kernelPackage, im
     const below = images.filter((one) => image.chain.includes(one.name));
     for (const { name } of below.flatMap((one) => one.spec.packages)) add(name, `image ${image.name}`);
   }
+  return packageRecords(context, packages, places);
+}
+
+/** What is said of each package; `places` says where it is. */
+export function packageRecords(context: BuildContext, packages: Packages, places: ReadonlyMap<string, readonly string[]>): unknown[] {
   return [...places].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, where]) => {
     const one = packages[name];
     if (one === undefined) return [];
     const licence = copyrightPath(context, one);
     return [{
       name, version: one.version, architecture: one.architecture, source: one.source, sha256: one.sha256,
-      ...(licence === undefined ? {} : { licence: `/${licence}` }), in: where.sort(),
+      ...(licence === undefined ? {} : { licence: `/${licence}` }), in: [...where].sort(),
     }];
   });
 }

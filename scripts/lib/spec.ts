@@ -1,4 +1,4 @@
-/** The shapes of `image/os.yml` and `system-services/<name>/image.yml`: what may stand in them, checked before any work. */
+/** The shapes of `image/os.yml`, the flavours laid over it and `system-services/<name>/image.yml`: what may stand in them, checked before any work. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { load } from 'js-yaml';
@@ -68,9 +68,26 @@ const osSpec = z.strictObject({
     /** names or folders that a kept folder holds and that are left out, unless another one depends on them */
     without: names.default([]),
   }),
-  initramfs: z.strictObject({ modules: names, busybox: z.array(z.string()), directories: z.array(path) }),
-  root: z.strictObject({ ...tree, compression }),
+  initramfs: z.strictObject({
+    /** in load order */
+    modules: names,
+    /** names or folders of what is loaded where a device asks for it, when those have not brought the root image to light; `kernel.without` holds here too */
+    coldplug: names.default([]),
+    without: names.default([]),
+    busybox: z.array(z.string()),
+    directories: z.array(path),
+  }),
+  root: z.strictObject({
+    ...tree,
+    /** programs that export symbols which nothing here looks up (trim-exports.ts) */
+    unexport: z.array(path).default([]),
+    compression,
+  }),
   services: z.array(z.string()),
+  /** services that are carried, and run where somebody enables them */
+  repository: z.array(z.string()).default([]),
+  /** services that are offered like those, but whose images are archives of their own (addons.ts) */
+  addons: z.array(z.string()).default([]),
   tools: z.array(z.string()),
 });
 
@@ -90,8 +107,33 @@ export interface TreeSpec {
   readonly owners: Readonly<Record<string, string>>;
 }
 
-export function readOsSpec(context: BuildContext): OsSpec {
-  return read(context, join(context.source, 'image/os.yml'), osSpec);
+/** The small image that `image/os.yml` describes, and one laid over it in a file of its own: `image/metal.yml`. */
+export const flavours = ['cloud', 'metal'] as const;
+export type Flavour = (typeof flavours)[number];
+
+export function flavourNamed(name: string): Flavour {
+  const found = flavours.find((flavour) => flavour === name);
+  if (found === undefined) throw new BuildError(`cannot build flavour "${name}": there are ${flavours.join(' and ')}`);
+  return found;
+}
+
+export function readOsSpec(context: BuildContext, flavour: Flavour = 'cloud'): OsSpec {
+  const below = join(context.source, 'image/os.yml');
+  if (flavour === 'cloud') return check(context, below, readYaml(context, below), osSpec);
+  const file = join(context.source, 'image', `${flavour}.yml`);
+  return check(context, file, overlay(readYaml(context, below), readYaml(context, file)), osSpec);
+}
+
+/** Lays one document over another: lists are added, maps are merged, anything else is replaced. */
+export function overlay(below: unknown, above: unknown): unknown {
+  if (Array.isArray(below) && Array.isArray(above)) return [...below, ...above] as unknown[];
+  if (!isMap(below) || !isMap(above)) return above;
+  const merged = Object.entries(above).map(([key, value]) => [key, key in below ? overlay(below[key], value) : value]);
+  return { ...below, ...Object.fromEntries(merged) as Record<string, unknown> };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The spec in a folder of system-services/, or undefined for a service that has no image of its own. */
@@ -100,16 +142,23 @@ export function readImageSpec(context: BuildContext, name: string): ImageSpec | 
   return existsSync(file) ? read(context, file, imageSpec) : undefined;
 }
 
-function read<T>(context: BuildContext, file: string, shape: z.ZodType<T>): T {
+/** A YAML file of the checkout, of the shape given. */
+export function read<T>(context: BuildContext, file: string, shape: z.ZodType<T>): T {
+  return check(context, file, readYaml(context, file), shape);
+}
+
+function readYaml(context: BuildContext, file: string): unknown {
   const name = relative(context.source, file);
-  let value: unknown;
   try {
-    value = load(readFileSync(file, 'utf8'), { filename: name }) ?? {};
+    return load(readFileSync(file, 'utf8'), { filename: name }) ?? {};
   } catch (error) {
     throw new BuildError(`cannot read file "${name}": ${messageOf(error)}`);
   }
+}
+
+function check<T>(context: BuildContext, file: string, value: unknown, shape: z.ZodType<T>): T {
   const result = shape.safeParse(value);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`);
-  throw new BuildError(`cannot use file "${name}": ${issues.join('; ')}`);
+  throw new BuildError(`cannot use file "${relative(context.source, file)}": ${issues.join('; ')}`);
 }

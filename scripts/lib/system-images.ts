@@ -23,8 +23,13 @@ export interface SystemImage {
   readonly chain: readonly string[];
 }
 
-/** The images of the services in os.yml, and the folders they are made from, each after those below it. */
+/** The images of the services in os.yml, those of the repository among them, and the folders they are made from, each after those below it. */
 export function readSystemImages(context: BuildContext, os: OsSpec): SystemImage[] {
+  return readImages(context, carriedServices(os));
+}
+
+/** The same for any list of services. */
+export function readImages(context: BuildContext, services: readonly string[]): SystemImage[] {
   const images = new Map<string, SystemImage>();
   const add = (name: string, above: readonly string[]): SystemImage | undefined => {
     const known = images.get(name);
@@ -38,11 +43,21 @@ export function readSystemImages(context: BuildContext, os: OsSpec): SystemImage
     images.set(name, image);
     return image;
   };
-  for (const service of os.services) {
+  for (const service of services) {
     if (!existsSync(join(context.source, 'system-services', service))) throw new BuildError(`cannot build service "${service}": image/os.yml names it, but there is no folder system-services/${service}`);
     add(service, []);
   }
   return [...images.values()];
+}
+
+/** All services whose manifest and image are in the root. */
+export function carriedServices(os: Pick<OsSpec, 'services' | 'repository'>): string[] {
+  return [...os.services, ...os.repository];
+}
+
+/** All services that the repository in the root offers, those among them whose images are elsewhere. */
+export function offeredServices(os: Pick<OsSpec, 'repository' | 'addons'>): string[] {
+  return [...os.repository, ...os.addons];
 }
 
 export interface Layer { readonly name: string; readonly file: string; readonly sha256: string; readonly size: number }

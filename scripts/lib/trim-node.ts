@@ -1,9 +1,5 @@
-/**
- * Empties what `ros` never uses of the Unicode data that every Node binary carries: 33 MB, 11 MB of them still there when
- * compressed. The supervisor speaks English and formats no dates by locale; what stays is the root locale, English, and
- * what normalises and compares text and names of hosts. The places stay, filled with zeros: nothing in the binary moves.
- * Layout: ICU's "common data" format, a header, then a table of names and offsets (unicode/udata.h, ucmndata.h).
- */
+/** Empties what `ros` never uses of Node. The places stay: nothing in the binary moves. */
+import { ElfImage, type FunctionSymbol } from './elf-image.ts';
 import { BuildError } from './error.ts';
 
 const MAGIC = Buffer.from([0xda, 0x27]);
@@ -12,7 +8,7 @@ const FORMAT_AT = 12;
 
 /** Folders hold one file a locale; at the top there is one as well, beside data that all locales share. */
 const KEPT = [
-  /^[a-z]+\/(root|en|en_US|pool|res_index)\.res$/,
+  /^(?!translit|lang|region)[a-z]+\/(root|en|en_US|pool|res_index)\.res$/, // no names of languages and countries, no other script's letters
   /^coll\/ucadata\.icu$/,
   /^brkitr\/(char|word|line|sent)\.brk$/,
   /^(root|en|en_US|pool|res_index)\.res$/,
@@ -21,7 +17,11 @@ const KEPT = [
   /\.(nrm|spp)$/,
 ];
 
-/** Zeroes the unused data in place; returns how many bytes. */
+/**
+ * Zeroes Unicode data: 33 MB, 11 MB of them still there when compressed. The supervisor speaks English and formats no dates
+ * by locale; what stays is the root locale, English, and what normalises and compares text and names of hosts. Returns how
+ * many bytes. Layout: ICU's "common data" format, a header, then a table of names and offsets (unicode/udata.h, ucmndata.h).
+ */
 export function trimIcu(binary: Buffer): number {
   const header = findHeader(binary);
   const table = header + binary.readUInt16LE(header);
@@ -65,4 +65,63 @@ export function blankTypeScriptCompiler(binary: Buffer): number {
     start = at + 1;
   }
   throw new BuildError('cannot trim program "node": its TypeScript compiler is not where it was');
+}
+
+/** V8's own serialized data begin with this in the upper half of a word. */
+const CACHE_MAGIC = 0xc0de;
+/** Magic, V8's version, the source's hash, the flags' hash, the snapshot's hash, the length of what follows, its checksum, nothing. */
+const CACHE_HEADER_BYTES = 32;
+/** Node 24 has 388 modules of its own. */
+const CACHES_AT_LEAST = 300;
+
+/**
+ * Blanks the compiled code of Node's own modules: it was made with V8's usual flags, and V8 takes none that was made with
+ * others than it runs with, so that with `--jitless` it has never been used. The headers stay, and the refusal with them.
+ * Returns how many bytes.
+ */
+export function blankCodeCaches(binary: Buffer): number {
+  const kinds = new Map<string, number[]>();
+  for (let at = 0; at + CACHE_HEADER_BYTES <= binary.length; at += 8) {
+    if (binary.readUInt16LE(at + 2) !== CACHE_MAGIC) continue;
+    const isHeader = binary.readUInt32LE(at + 20) > 0 && binary.readUInt32LE(at + 24) === 0 && binary.readUInt32LE(at + 28) === 0;
+    const kind = [0, 4, 12, 16].map((offset) => binary.readUInt32LE(at + offset)).join(' ');
+    if (isHeader) kinds.set(kind, [...(kinds.get(kind) ?? []), at]);
+  }
+  const caches = [...kinds.values()].find((found) => found.length >= CACHES_AT_LEAST);
+  if (caches === undefined) throw new BuildError('cannot trim program "node": the code caches of its modules are not where they were');
+  let blanked = 0;
+  for (const at of caches) {
+    const length = binary.readUInt32LE(at + 20);
+    binary.fill(0, at + CACHE_HEADER_BYTES, at + CACHE_HEADER_BYTES + length);
+    blanked += length;
+  }
+  return blanked;
+}
+
+/** V8's optimizing compilers, Turbofan and Maglev: ten of the 43 MB of Node's code. */
+const COMPILERS = /^_ZT?[hvc]?[n\d_]*Z?NK?[RO]*2v88internal(8compiler|6maglev)/;
+/**
+ * What of them V8 calls even when it never compiles: it makes and asks an empty queue of jobs, and a description of calls
+ * that WebAssembly would need. Found by going through every reference in the program from outside of the compilers to them.
+ */
+const CALLED_ANYWAY = /26MaglevConcurrentDispatcher|21MaglevCompilationInfo(D|22DetachCanonical)|24MaglevPipelineStatistics|22PipelineStatisticsBase|9ZoneStats|12JSHeapBrokerD|19WasmCallDescriptors|24GetBuiltinCallDescriptor|7Linkage/;
+/** int3: who comes here all the same stops at once. */
+const TRAP = 0xcc;
+const COMPILER_FUNCTIONS_AT_LEAST = 20_000;
+
+/** Fills with traps the functions that `--jitless` never calls. `functions` are those of the same program before `strip`. Returns how many bytes. */
+export function trapCompilers(binary: Buffer, functions: readonly FunctionSymbol[]): number {
+  const elf = new ElfImage(binary);
+  const unused = functions.filter(({ name }) => COMPILERS.test(name) && !CALLED_ANYWAY.test(name));
+  if (unused.length < COMPILER_FUNCTIONS_AT_LEAST) throw new BuildError('cannot trim program "node": its optimizing compilers are not where they were');
+  // One body may have two names: what is called under one of them stays.
+  const called = new Set(functions.filter(({ name }) => !COMPILERS.test(name) || CALLED_ANYWAY.test(name)).map(({ address }) => address));
+  let trapped = 0;
+  for (const { address, size } of unused) {
+    if (called.has(address)) continue;
+    const start = elf.offset(address);
+    binary.fill(TRAP, start, start + size);
+    trapped += size;
+  }
+  return trapped;
 }

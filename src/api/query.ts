@@ -9,3 +9,12 @@ export function wholeNumber(query: URLSearchParams, name: string): number | unde
 }
 
 export function isSet(query: URLSearchParams, name: string): boolean { return query.get(name) === '1' || query.get(name) === 'true'; }
+
+/** One of some words; undefined when it is not there. */
+export function oneOf<const T extends string>(query: URLSearchParams, name: string, words: readonly T[]): T | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const word = words.find((known) => known === text);
+  if (word === undefined) throw new RosError('ERR_ROS_BAD_REQUEST', `cannot read query parameter "${name}": "${text.slice(0, 40)}" is none of ${words.join(', ')}`);
+  return word;
+}

@@ -24,8 +24,9 @@ export type Handler = (request: Request) => Promise<Reply>;
 
 export interface Route { readonly method: 'GET' | 'POST'; readonly path: string; readonly handler: Handler }
 
-const bodyLimit = 64 * 1024;
-const statusOf: Readonly<Record<string, number>> = { ERR_ROS_NO_SERVICE: 404, ERR_ROS_NO_CONTAINER: 404, ERR_ROS_NO_ROUTE: 404, ERR_ROS_BAD_REQUEST: 400, ERR_ROS_TIMEOUT: 504 };
+/** The largest cloud-config, escaped as JSON. */
+const bodyLimit = 8 * 1024 * 1024;
+const statusOf: Readonly<Record<string, number>> = { ERR_ROS_NO_SERVICE: 404, ERR_ROS_NO_CONTAINER: 404, ERR_ROS_NO_ROUTE: 404, ERR_ROS_NO_DEVICE: 404, ERR_ROS_CONFIG_KEY: 404, ERR_ROS_NO_VERSION: 404, ERR_ROS_NO_TRIAL: 409, ERR_ROS_CONFLICT: 409, ERR_ROS_CONFIG: 422, ERR_ROS_BAD_REQUEST: 400, ERR_ROS_TIMEOUT: 504 };
 /** A client that does not read gets no more: what is buffered for it is memory of ours. */
 const backlogLimit = 8 * 1024 * 1024;
 

@@ -1,68 +1,57 @@
-/**
- * The control API's values, as JSON on the wire. The CLI and the tests know the supervisor only through these.
- * Times: `…Ms` are milliseconds since kernel start (CLOCK_MONOTONIC); `…At` are RFC 3339 strings.
- */
+/** The control API's values as types: what the CLI and the tests know of the supervisor. schemas.ts says what each field is. */
+import type * as z from 'zod/mini';
+import type * as schemas from './schemas.ts';
 
 export const controlSocketPath = '/run/ros/control.sock';
 
-export type ServiceState =
-  | 'stopped' | 'waiting' | 'starting' | 'running' | 'healthy'
-  | 'unhealthy' | 'stopping' | 'backoff' | 'parked' | 'failed';
+type Of<S extends z.core.$ZodType> = z.output<S>;
 
-export interface ServiceStatus {
-  readonly name: string;
-  readonly state: ServiceState;
-  /** One line in words: what it waits for, why it failed, when the next try is. Empty when there is nothing to say. */
-  readonly detail: string;
-  readonly image: string;
-  readonly scope: 'system' | 'user';
-  readonly enabled: boolean;
-  readonly containerId?: string;
-  readonly pid?: number;
-  /** As the engine says, by the wall clock of that moment, which may have been wrong. */
-  readonly startedAt?: string;
-  /** How long it has been running, by the kernel's count: right even when the clock has been stepped meanwhile. */
-  readonly upMs?: number;
-  /** Restarts by the supervisor since this boot. */
-  readonly restarts: number;
-  readonly exitCode?: number;
-}
+export type ServiceState = Of<typeof schemas.serviceState>;
+export type ServiceStatus = Of<typeof schemas.serviceStatus>;
+export type ScheduleStatus = Of<typeof schemas.scheduleStatus>;
+export type Catalog = Of<typeof schemas.catalog>;
+export type AvailableService = Of<typeof schemas.availableService>;
+export type RepositoryStatus = Of<typeof schemas.repositoryStatus>;
+export type ServiceDetails = Of<typeof schemas.serviceDetails>;
+export type ServiceExit = Of<typeof schemas.serviceExit>;
+export type ServiceStory = Of<typeof schemas.serviceStory>;
+export type ServiceGraph = Of<typeof schemas.serviceGraph>;
+export type ServiceEvent = Of<typeof schemas.serviceEvent>;
+export type EventGap = Of<typeof schemas.eventGap>;
+export type Validation = Of<typeof schemas.validation>;
+export type OperationEvent = Of<typeof schemas.operationEvent>;
+export type LogLine = Of<typeof schemas.logLine>;
+export type LogRecord = Of<typeof schemas.logRecord>;
+export type TimelineEntry = Of<typeof schemas.timelineEntry>;
+export type BootReport = Of<typeof schemas.bootReport>;
+export type MachineStatus = Of<typeof schemas.machineStatus>;
+export type PowerAction = Of<typeof schemas.powerAction>;
+export type TlsCertificate = Of<typeof schemas.tlsCertificate>;
+export type TlsStatus = Of<typeof schemas.tlsStatus>;
+export type TlsPair = Of<typeof schemas.tlsPair>;
+export type AuditResult = Of<typeof schemas.auditResult>;
+export type AuditCheck = Of<typeof schemas.auditCheck>;
+export type AuditReport = Of<typeof schemas.auditReport>;
+export type ApiError = Of<typeof schemas.apiError>;
 
-export interface LogLine { readonly service: string; readonly stream: 'stdout' | 'stderr'; readonly at: string; readonly line: string }
+export type ConfigProblem = Of<typeof schemas.configProblem>;
+export type ConfigView = Of<typeof schemas.configView>;
+export type ConfigValue = Of<typeof schemas.configValue>;
+export type ConfigChange = Of<typeof schemas.configChange>;
+export type ConfigJudgement = Of<typeof schemas.configJudgement>;
+export type ConfigFile = Of<typeof schemas.configFileAnswer>;
+export type ConfigProposal = Of<typeof schemas.configProposal>;
+export type ConfigPlan = Of<typeof schemas.configPlan>;
+export type ConfigExport = Of<typeof schemas.configExport>;
+export type ConfigApplied = Of<typeof schemas.configApplied>;
+export type ConfigEvent = Of<typeof schemas.configEvent>;
+export type ConfigHistory = Of<typeof schemas.configHistory>;
+export type ConfigDiff = Of<typeof schemas.configDiff>;
+export type ConfigStatus = Of<typeof schemas.configStatus>;
 
-/** One record of the supervisor's own log. `level` as pino's numbers (30 info, 40 warn, 50 error). */
-export interface LogRecord { readonly level: number; readonly uptimeMs: number; readonly time: string; readonly msg: string }
-
-export interface TimelineEntry {
-  readonly name: string;
-  readonly kind: 'phase' | 'task' | 'service' | 'milestone';
-  readonly startMs: number;
-  /** Absent while it runs. */
-  readonly endMs?: number;
-  readonly error?: string;
-}
-
-export interface BootReport {
-  readonly bootId: string;
-  readonly entries: readonly TimelineEntry[];
-  /** The milestones of this boot that have been reached, in ms since kernel start. */
-  readonly bootMs: Partial<Record<'supervisor' | 'systemDocker' | 'ssh' | 'systemHealthy' | 'userDocker', number>>;
-}
-
-export interface MachineStatus {
-  readonly version: string;
-  readonly kernel: string;
-  readonly hostname: string;
-  readonly uptimeMs: number;
-  /** Where state lives: a device, or RAM (nothing survives a reboot). */
-  readonly state: { readonly kind: 'disk' | 'ram'; readonly device?: string; readonly note?: string };
-  readonly addresses: readonly { readonly interface: string; readonly address: string }[];
-  /** Problems a user should know at login, each one a whole sentence. */
-  readonly warnings: readonly string[];
-  readonly unhealthy: readonly ServiceStatus[];
-}
-
-export type PowerAction = 'poweroff' | 'reboot' | 'halt';
-
-/** The body of every answer that is not 2xx. `code` is stable, `message` is for people. */
-export interface ApiError { readonly code: string; readonly message: string; readonly hint?: string }
+export type InstallRequest = Of<typeof schemas.installRequest>;
+export type InstallPlan = Of<typeof schemas.installPlan>;
+export type InstallResult = Of<typeof schemas.installResult>;
+export type InstallEvent = Of<typeof schemas.installEvent>;
+export type BootParameters = Of<typeof schemas.bootParameters>;
+export type BootParametersChange = Of<typeof schemas.bootParametersChange>;

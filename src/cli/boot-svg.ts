@@ -1,6 +1,7 @@
 /** The timeline of a boot as a drawing: a row each, time from left to right, milestones as lines through all of it. */
 import type { BootReport, TimelineEntry } from '../api/types.ts';
 import { seconds } from './format.ts';
+import { escape, fixed, line, shorten } from './svg.ts';
 import { timelineOf } from './timeline.ts';
 
 const width = 1100;
@@ -45,7 +46,7 @@ function row(entry: TimelineEntry, y: number, x: (ms: number) => number, totalMs
   const length = Math.max(2, x(endMs) - x(entry.startMs));
   return [
     `<g><title>${escape(`${entry.kind} ${entry.name}: from ${seconds(entry.startMs)}, ${took}${entry.error === undefined ? '' : `: ${entry.error}`}`)}</title>`,
-    `<text x="${isPhase ? 16 : 30}" y="${y + 15}"${isPhase ? ' font-weight="bold"' : ''}>${escape(shorten(entry.name))}</text>`,
+    `<text x="${isPhase ? 16 : 30}" y="${y + 15}"${isPhase ? ' font-weight="bold"' : ''}>${escape(shorten(entry.name, 32))}</text>`,
     `<rect x="${fixed(x(entry.startMs))}" y="${y + 4}" width="${fixed(length)}" height="${rowHeight - 8}" rx="2" fill="${colour}"${entry.endMs === undefined ? ' fill-opacity="0.4"' : ''}/>`,
     `<text x="${fixed(x(entry.startMs) + length + 5)}" y="${y + 15}" fill="#495057">${took}</text></g>`,
   ];
@@ -63,22 +64,4 @@ function ticks(totalMs: number): number[] {
   const steps = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 3_600_000];
   const step = steps.find((candidate) => totalMs / candidate <= 10) ?? Math.ceil(totalMs / 36_000_000) * 3_600_000;
   return Array.from({ length: Math.floor(totalMs / step) + 1 }, (_, index) => index * step);
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, colour: string, more = ''): string {
-  return `<line x1="${fixed(x1)}" y1="${fixed(y1)}" x2="${fixed(x2)}" y2="${fixed(y2)}" stroke="${colour}"${more}/>`;
-}
-
-function fixed(value: number): string {
-  return String(Math.round(value * 10) / 10);
-}
-
-function shorten(name: string): string {
-  return name.length > 32 ? `${name.slice(0, 31)}…` : name;
-}
-
-/** For text and attributes; characters that XML cannot hold at all are dropped. */
-function escape(text: string): string {
-  const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/g, '').replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');
 }

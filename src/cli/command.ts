@@ -3,14 +3,15 @@ import type { ControlClient } from '../client/client.ts';
 import type { Io } from './io.ts';
 
 export interface OptionSpec {
-  readonly type: 'boolean' | 'number' | 'string';
+  /** `strings` may be given more than once. */
+  readonly type: 'boolean' | 'number' | 'string' | 'strings';
   readonly alias?: readonly string[];
   readonly describe: string;
   /** The name of the value in the help: `--tail N`. */
   readonly value?: string;
 }
 
-interface Values { boolean: boolean; number: number; string: string }
+interface Values { boolean: boolean; number: number; string: string; strings: readonly string[] }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 export interface Arguments<O extends OptionSpecs = OptionSpecs> {
@@ -18,11 +19,13 @@ export interface Arguments<O extends OptionSpecs = OptionSpecs> {
   readonly options: { readonly [K in keyof O]?: Values[O[K]['type']] };
 }
 
-export type CommandGroup = 'Services' | 'Machine' | 'Power';
+export type CommandGroup = 'Services' | 'Configuration' | 'Machine' | 'Power';
 
 export interface Command<O extends OptionSpecs = OptionSpecs> {
   /** As it is typed: `service list`. */
   readonly name: string;
+  /** Another name for it, which the help does not list. */
+  readonly alias?: string;
   readonly group: CommandGroup;
   /** One line for the overview. */
   readonly summary: string;
@@ -30,6 +33,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly description: string;
   /** What stands behind the name: its name in the help, and how many. Absent: nothing does. */
   readonly operands?: { readonly label: string; readonly min: number; readonly max: number };
+  /** What stands behind the name is another program's, options too: it is passed on as it is. */
+  readonly passesOn?: boolean;
   readonly options: O;
   /** The exit code; 0 when it returns none. Errors are thrown. */
   run(this: void, args: Arguments<O>, context: Context): Promise<number | undefined | void>;
@@ -43,6 +48,8 @@ export interface Context {
   warn(this: void, line: string): Promise<void>;
   /** The client of the control API. `patient: false` does not wait for a supervisor that is not there. */
   client(this: void, options?: { readonly patient?: boolean }): Promise<ControlClient>;
+  /** The same for what must be done after Ctrl-C: nothing of it is cut short by the first one. */
+  uninterrupted(this: void): Context;
 }
 
 /** Infers the option types of `run` from `options`. */

@@ -9,6 +9,29 @@ export function duration(ms: number): string {
   return minutes > 0 ? `${minutes}m ${seconds % 60}s` : `${seconds}s`;
 }
 
+/** For sentences: `0.3 s`, `12 s`, `90 min`, `30 h`, `4 days`. */
+export function inWords(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
+}
+
+/** The time of day in UTC, `12:03:11`; of another day than today's with its date. What is no time is said as it is. */
+export function timeOf(at: string, now: Date): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return oneLine(at);
+  const [day, time = ''] = date.toISOString().split('T');
+  const clock = time.slice(0, 8);
+  return day === now.toISOString().split('T')[0] ? clock : `${day} ${clock}`;
+}
+
+/** Since the kernel started, as the kernel writes it: `[   12.345]`. */
+export function kernelTime(uptimeMs: number): string {
+  return `[${(uptimeMs / 1000).toFixed(3).padStart(9)}]`;
+}
+
 /** `1.20 s` */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;

@@ -1,7 +1,7 @@
 /** Help, written from the table of commands alone. */
 import type { Command, CommandGroup, OptionSpec } from './command.ts';
 
-const groups: readonly CommandGroup[] = ['Services', 'Machine', 'Power'];
+const groups: readonly CommandGroup[] = ['Services', 'Configuration', 'Machine', 'Power'];
 
 /** The overview; with a word, only of the commands that begin with it (`ros service`). */
 export function overview(commands: readonly Command[], word?: string): string {
@@ -12,7 +12,7 @@ export function overview(commands: readonly Command[], word?: string): string {
     return rows.length === 0 ? '' : `\n${group}:\n${rows.join('')}`;
   });
   const usage = `Usage: ros ${word === undefined ? '' : `${word} `}COMMAND [OPTION…]\n`;
-  const end = word === undefined ? '\n"ros COMMAND --help" tells more, "ros -v" the version. "ros s" is short for "ros service".\n' : '';
+  const end = word === undefined ? '\n"ros COMMAND --help" tells more, "ros -v" the version. "ros s" is short for "ros service", "ros c" for "ros config".\n' : '';
   return `${usage}${sections.join('')}${end}`;
 }
 

@@ -1,13 +1,24 @@
 /** What a command touches of the process it runs in: a value, so that tests can bring their own. */
 import { causeOf, RosError } from '../lib/errors.ts';
 
-export interface Output { write(text: string): Promise<void> }
+export interface Output {
+  readonly isTty: boolean;
+  write(text: string): Promise<void>;
+}
+
+export interface Input {
+  readonly isTty: boolean;
+  /** All of it; fails when it is longer than `limit` bytes. */
+  read(limit: number): Promise<string>;
+  /** The next line; undefined when there is none. */
+  readLine(): Promise<string | undefined>;
+}
 
 export interface Io {
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Whether stdout is a terminal. */
-  readonly isTty: boolean;
+  /** Of the terminal. */
   readonly columns: number;
   readonly euid: number;
   /** Aborted by Ctrl-C, and when nobody reads stdout any more. */
@@ -19,6 +30,9 @@ export interface Io {
   readonly version: string;
   /** Signals process 1, which ends the machine even when the supervisor does not answer. */
   readonly signalInit: (signal: NodeJS.Signals) => Promise<void>;
+  /** Runs another program on the same terminal to its end; its exit code. */
+  readonly runProgram: (program: string, args: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 /** The process as it is. Installs handlers for SIGINT and SIGTERM: streams end cleanly. */
@@ -29,10 +43,10 @@ export async function processIo(version: string): Promise<Io> {
     process.once(name, () => { controller.abort(); });
   }
   return {
+    stdin: inputFrom(controller.signal),
     stdout: outputTo(process.stdout, controller),
     stderr: outputTo(process.stderr, controller),
-    isTty: process.stdout.isTTY === true,
-    columns: process.stdout.columns ?? 100,
+    columns: process.stdout.columns ?? process.stderr.columns ?? 100,
     euid: process.geteuid?.() ?? 0,
     signal: controller.signal,
     now: () => new Date(),
@@ -40,6 +54,8 @@ export async function processIo(version: string): Promise<Io> {
     dockerSocketPath: '/var/run/docker.sock',
     version,
     signalInit,
+    runProgram: async (program, args, env) => (await import('./run-program.ts')).runProgram(program, args, env),
+    environment: process.env,
   };
 }
 
@@ -48,10 +64,33 @@ function outputTo(stream: NodeJS.WriteStream, controller: AbortController): Outp
   let isGone = false;
   stream.on('error', () => { isGone = true; controller.abort(); });
   return {
+    isTty: stream.isTTY === true,
     write: (text) => new Promise((resolve) => {
       if (isGone) { resolve(); return; }
       stream.write(text, () => { resolve(); });
     }),
+  };
+}
+
+/** `process.stdin` is touched only when it is read: to open it takes time, and keeps the process alive. */
+function inputFrom(signal: AbortSignal): Input {
+  return {
+    get isTty() { return process.stdin.isTTY === true; },
+    async read(limit) {
+      const { readBounded } = await import('./read-bounded.ts');
+      signal.addEventListener('abort', () => { process.stdin.destroy(); });
+      return readBounded(process.stdin, limit);
+    },
+    async readLine() {
+      const { createInterface } = await import('node:readline');
+      const reader = createInterface({ input: process.stdin, signal });
+      try {
+        const next = await reader[Symbol.asyncIterator]().next();
+        return next.done === true ? undefined : next.value;
+      } finally {
+        reader.close();
+      }
+    },
   };
 }
 

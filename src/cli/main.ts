@@ -43,23 +43,26 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     await io.stdout.write(overview(commands, words[0]));
     return 0;
   }
-  if (asksForHelp(command, words)) {
+  if (command.passesOn === true ? isHelp(words[0] ?? '') : asksForHelp(command, words)) {
     await io.stdout.write(commandHelp(command));
     return 0;
   }
   return await command.run(await parseArguments(command, words), contextOf(io)) ?? 0;
 }
 
+/** As in RancherOS. */
+const shortNames: ReadonlyMap<string, string> = new Map([['s', 'service'], ['c', 'config']]);
+
 /** The command and the words behind it. No command: the first word is a group (`ros service`), and its help is wanted. */
 function find(argv: readonly string[]): { command: Command | undefined; words: readonly string[] } {
   const [given = '', second] = argv;
-  const first = given === 's' ? 'service' : given;
+  const first = shortNames.get(given) ?? given;
   const single = commands.find(({ name }) => name === first);
   if (single !== undefined) return { command: single, words: argv.slice(1) };
   const members = commands.filter(({ name }) => name.startsWith(`${first} `));
   if (members.length > 0) {
     if (second === undefined || isHelp(second)) return { command: undefined, words: [first] };
-    const command = members.find(({ name }) => name === `${first} ${second}`);
+    const command = members.find(({ name, alias }) => [name, alias].includes(`${first} ${second}`));
     if (command !== undefined) return { command, words: argv.slice(2) };
     throw unknownCommand(`${first} ${second}`, members, `ros ${first} --help`);
   }
@@ -88,6 +91,7 @@ function contextOf(io: Io): Context {
     io,
     print: (text) => io.stdout.write(text),
     warn: (line) => io.stderr.write(`${line}\n`),
+    uninterrupted: () => contextOf({ ...io, signal: new AbortController().signal }),
     async client(options = {}) {
       const { createClient } = await import('../client/client.ts');
       return createClient({ socketPath: io.controlSocketPath, signal: io.signal, ...(options.patient === false ? { retryMs: 0 } : {}) });

@@ -10,7 +10,7 @@ export function usageError(message: string, hint: string): RosError {
 
 export async function parseArguments(command: Command, words: readonly string[]): Promise<Arguments> {
   // Most calls have no further words, and yargs is the slowest part of the start.
-  const { names, options } = words.length === 0 ? { names: [], options: {} } : await parseWithYargs(command, words);
+  const { names, options } = words.length === 0 ? { names: [], options: {} } : command.passesOn === true ? { names: words[0] === '--' ? words.slice(1) : words, options: {} } : await parseWithYargs(command, words);
   const { operands } = command;
   const help = `ros ${command.name} --help`;
   if (names.length > (operands?.max ?? 0)) throw usageError(`unexpected argument "${names[operands?.max ?? 0] ?? ''}"`, help);
@@ -18,13 +18,13 @@ export async function parseArguments(command: Command, words: readonly string[])
   return { names, options };
 }
 
-async function parseWithYargs(command: Command, words: readonly string[]): Promise<{ names: string[]; options: Record<string, boolean | number | string> }> {
+async function parseWithYargs(command: Command, words: readonly string[]): Promise<{ names: string[]; options: Record<string, boolean | number | string | string[]> }> {
   const { default: yargs } = await import('yargs');
   const specs = Object.entries(command.options);
   const parsed = yargs()
     .detectLocale(false).help(false).version(false).exitProcess(false).fail(false)
-    .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': false, 'camel-case-expansion': false, 'dot-notation': false, 'boolean-negation': false })
-    .options(Object.fromEntries(specs.map(([name, spec]) => [name, { type: spec.type, alias: [...spec.alias ?? []], requiresArg: spec.type !== 'boolean' }])));
+    .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': true, 'greedy-arrays': false, 'camel-case-expansion': false, 'dot-notation': false, 'boolean-negation': false })
+    .options(Object.fromEntries(specs.map(([name, spec]) => [name, { type: spec.type === 'strings' ? 'string' : spec.type, array: spec.type === 'strings', alias: [...spec.alias ?? []], requiresArg: spec.type !== 'boolean' }])));
   let values: Record<string, unknown>;
   try {
     values = await parsed.parseAsync([...words]) as Record<string, unknown>;
@@ -37,14 +37,16 @@ async function parseWithYargs(command: Command, words: readonly string[]): Promi
     const meant = unknown.length > 1 ? suggest(unknown, known) : undefined;
     throw usageError(`unknown option "${dashed(unknown)}"`, meant === undefined ? `ros ${command.name} --help` : `did you mean "${dashed(meant)}"?`);
   }
-  const options: Record<string, boolean | number | string> = {};
+  const options: Record<string, boolean | number | string | string[]> = {};
   for (const [name, spec] of specs) {
-    const value = values[name];
-    if (value === undefined) continue;
+    const given = values[name];
+    if (given === undefined) continue;
+    // Of what is given twice the last counts.
+    const value: unknown = spec.type !== 'strings' && Array.isArray(given) ? given.at(-1) : given;
     if (spec.type === 'number' && (typeof value !== 'number' || !Number.isInteger(value) || value < 0)) {
       throw usageError(`option "${dashed(name)}" needs a whole number`, `ros ${command.name} --help`);
     }
-    options[name] = value as boolean | number | string;
+    options[name] = value as boolean | number | string | string[];
   }
   return { names: (values['_'] as unknown[]).map(String), options };
 }

@@ -16,12 +16,13 @@ export interface RequestOptions {
   readonly body?: unknown;
   /** For the whole answer. Absent: as long as it takes, for streams. */
   readonly timeoutMs?: number;
+  /** For the head of a stream's answer; its body may then take for ever. */
+  readonly headTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 const retryPauseMs = 100;
-/** For the head of a stream's answer; its body may then take for ever. */
-const headTimeoutMs = 30_000;
+const defaultHeadTimeoutMs = 30_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** The parsed JSON of an answer; undefined for an empty one. */
@@ -61,6 +62,7 @@ export async function openStream(transport: TransportOptions, options: RequestOp
 
 function send(transport: TransportOptions, options: RequestOptions): Promise<IncomingMessage> {
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const headTimeoutMs = options.headTimeoutMs ?? defaultHeadTimeoutMs;
   return new Promise((resolve, reject) => {
     const outgoing = request({
       socketPath: transport.socketPath,
@@ -102,12 +104,17 @@ async function readAll(answer: IncomingMessage): Promise<string> {
 async function serverError(answer: IncomingMessage): Promise<RosError> {
   const text = await readAll(answer);
   try {
-    const { code, message, hint } = JSON.parse(text) as ApiError;
-    if (typeof code === 'string' && typeof message === 'string') return new RosError(code, message, hint === undefined ? {} : { hint });
+    const answered = JSON.parse(text) as ApiError;
+    if (typeof answered.code === 'string' && typeof answered.message === 'string') return apiError(answered);
   } catch {
     // Not from our server, or cut short: the status says it.
   }
   return new RosError('ERR_ROS_BAD_ANSWER', `cannot understand the supervisor's answer: HTTP status ${answer.statusCode ?? 0} without a reason`);
+}
+
+/** The supervisor's error, thrown here. */
+export function apiError({ code, message, hint }: ApiError): RosError {
+  return new RosError(code, message, hint === undefined ? {} : { hint });
 }
 
 function unreachable(socketPath: string, cause: unknown): RosError {

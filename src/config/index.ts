@@ -1,8 +1,22 @@
 /** What the supervisor uses of the configuration. */
-export { probeDatasources, type Probe } from './datasources/index.ts';
-export type { Volumes } from './datasources/datasource.ts';
-export { confDirectory, loadConfig, type Layer, type LoadedConfig } from './load.ts';
+export { chooseDatasources, type Choice } from './datasources/index.ts';
+export { probeDatasources, type Probe, type ProbeOptions } from './datasources/probe.ts';
+export type { Facts, Volumes } from './datasources/datasource.ts';
+export { saveFound, type Found, type Saved } from './found.ts';
+export { describeRefusal, engineFilePath, optionsFilePath, plainSet, systemDockerChoice, userDockerChoice, writtenEngineFile, type EngineChoice, type EngineName, type EngineSet, type Refusal } from './engine-flags.ts';
+export { confDirectory, judgeKernelParameters, loadConfig, parseLayer, type Layer, type LoadedConfig } from './load.ts';
 export { describeProblem, type Problem } from './problem.ts';
 export type { CloudConfig } from './schema.ts';
-export { settingsOf, type Settings } from './settings.ts';
-export { saveFound, type Found, type Saved } from './user-data.ts';
+export { settingsOf } from './settings.ts';
+export type * from './settings-types.ts';
+export { mergeInYaml } from './edit-merge.ts';
+export { exportConfig, imagesOf, type Exported } from './export.ts';
+export { History, type Version } from './history.ts';
+export { judgeKey, pathOfKey, valueAt, valueOfText } from './key.ts';
+export { renderNetwork } from './network-render.ts';
+export { leaves, originsOf, type Origin } from './origins.ts';
+export { changeConfig, configFile, readConfigFile, setConfigValue, trialFile, unbroken, type Changed } from './store.ts';
+export { jsonSchema } from './json-schema.ts';
+export { isSecretPath, maskSecrets, maskText, maskValue } from './secrets.ts';
+export { starterConfig } from './starter.ts';
+export { parseYaml, plainValue } from './yaml.ts';

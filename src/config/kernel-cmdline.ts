@@ -13,7 +13,7 @@ export interface CmdlineFragment { readonly fragment: TreeMap; readonly problems
 export const cmdlineSource = 'kernel parameters';
 
 /** The kernel itself stops at 4 KiB (2 KiB of it from the boot loader); more than this is not a command line. */
-const maxLength = 65_536;
+const maxLength = 16_384;
 const maxKeyLength = 256;
 const maxKeyDepth = 16;
 
@@ -126,11 +126,9 @@ function tokenEnd(cmdline: string, start: number): number {
 
 /** The quote that ends what the one at `start` begins: it stands before a space or at the end. */
 function closingQuote(text: string, start: number): number | undefined {
-  const quote = text[start] ?? '';
-  for (let at = text.indexOf(quote, start + 1); at !== -1; at = text.indexOf(quote, at + 1)) {
-    if (at + 1 === text.length || /\s/.test(text[at + 1] ?? '')) return at;
-  }
-  return undefined;
+  const closing = text[start] === '"' ? /"(?=\s|$)/g : /'(?=\s|$)/g;
+  closing.lastIndex = start + 1;
+  return closing.exec(text)?.index;
 }
 
 function closingBracket(text: string, start: number): number | undefined {

@@ -1,5 +1,5 @@
 /**
- * The configuration of this machine, layer on layer (later wins): built in < cloud-config.d/*.yml by name <
+ * The configuration of this machine, layer on layer (later wins): built in < oem-config.yml < cloud-config.d/*.yml by name <
  * cloud-config.yml < kernel parameters < metadata (which only fills in). A broken file never stops a boot: its last good
  * copy stays in force; when there is none, what is right in it is used, for half a configuration may still let you log in.
  */
@@ -22,12 +22,21 @@ export const confDirectory = '/var/lib/rancher/conf';
 /** Far beyond any real cloud-config, and read in no time. */
 export const maxConfigBytes = 1024 * 1024;
 
+/** The user's own layer, which commands write. */
+const ownFile = 'cloud-config.yml';
+
 export interface LoadOptions {
   readonly confDirectory: string;
+  /** The maker's layer, from a partition that is only read: what is right in it is used. */
+  readonly oemFile?: string;
   /** The text of /proc/cmdline, and what was kept out of it (after ` -- `) appended. */
   readonly cmdline?: string;
   /** Laid under everything else; the built-in defaults unless given. */
   readonly builtIn?: ConfigMap;
+  /** Look only: no last good copy is kept or forgotten. */
+  readonly readOnly?: boolean;
+  /** In the place of what `cloud-config.yml` says: what would be if that were so. Look only. */
+  readonly cloudConfig?: string;
 }
 
 export interface Layer {
@@ -35,7 +44,7 @@ export interface Layer {
   readonly name: string;
   /** The file it was read from, where it is a file. */
   readonly source: string;
-  readonly origin: 'built-in' | 'file' | 'cmdline' | 'metadata';
+  readonly origin: 'built-in' | 'oem' | 'file' | 'cmdline' | 'metadata';
   readonly config: CloudConfig;
   /** The file is broken and its last good copy is used in its place. */
   readonly usedLastGood: boolean;
@@ -57,9 +66,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const problems: Problem[] = [];
   const layers: Layer[] = [builtInLayer(options.builtIn ?? builtInConfig)];
 
+  if (options.oemFile !== undefined && await exists(options.oemFile)) layers.push(await oemLayer(options.oemFile));
+  const readOnly = options.readOnly === true || options.cloudConfig !== undefined;
   const names = await layerFiles(directory, problems);
-  for (const name of names) layers.push(await fileLayer(directory, name, lastGood));
-  await attempt(directory, problems, () => lastGood.forgetAllBut(names));
+  for (const name of names) if (name !== ownFile || options.cloudConfig === undefined) layers.push(await fileLayer(directory, name, lastGood, readOnly));
+  if (options.cloudConfig !== undefined) layers.push(supposedLayer(directory, options.cloudConfig));
+  if (!readOnly) await attempt(directory, problems, () => lastGood.forgetAllBut(names));
 
   if (options.cmdline !== undefined) layers.push(cmdlineLayer(options.cmdline));
   const merged = layers.reduce<ConfigMap>((below, layer) => merge(below, layer.config), {});
@@ -77,11 +89,26 @@ function builtInLayer(config: ConfigMap): Layer {
   return { name: 'built-in', source: 'built-in', origin: 'built-in', config: config as CloudConfig, usedLastGood: false, problems: [] };
 }
 
+async function oemLayer(source: string): Promise<Layer> {
+  const { config, problems } = await readLayer(source);
+  return { name: 'oem-config.yml', source, origin: 'oem', config, usedLastGood: false, problems };
+}
+
+/** As if the user's own file said this. */
+function supposedLayer(directory: string, text: string): Layer {
+  const source = join(directory, ownFile);
+  const { config, problems } = parseLayer(text, source);
+  return { name: ownFile, source, origin: 'file', config, usedLastGood: false, problems };
+}
+
 function cmdlineLayer(cmdline: string): Layer {
   const { fragment, problems } = parseKernelCmdline(cmdline);
   const { config, problems: wrong } = validate(fragment, cmdlineSource);
   return { name: cmdlineSource, source: '/proc/cmdline', origin: 'cmdline', config, usedLastGood: false, problems: [...problems, ...wrong] };
 }
+
+/** What is wrong with kernel parameters that are to be, as far as they are configuration. */
+export function judgeKernelParameters(cmdline: string): readonly Problem[] { return cmdlineLayer(cmdline).problems; }
 
 /** The names of the layer files below the configuration directory, in order. Hidden files are half-written ones. */
 async function layerFiles(directory: string, problems: Problem[]): Promise<string[]> {
@@ -91,17 +118,17 @@ async function layerFiles(directory: string, problems: Problem[]): Promise<strin
       .filter((name) => name.endsWith('.yml') && !name.startsWith('.'))
       .map((name) => `cloud-config.d/${name}`);
   });
-  if (await exists(join(directory, 'cloud-config.yml'))) names.push('cloud-config.yml');
+  if (await exists(join(directory, ownFile))) names.push(ownFile);
   return names;
 }
 
-async function fileLayer(directory: string, name: string, lastGood: LastGood): Promise<Layer> {
+async function fileLayer(directory: string, name: string, lastGood: LastGood, readOnly: boolean): Promise<Layer> {
   const source = join(directory, name);
   const read = await readLayer(source);
   const layer = { name, source, origin: 'file' as const };
   if (read.valid) {
     const problems = [...read.problems];
-    if (read.text !== undefined) await attempt(source, problems, () => lastGood.keep(name, read.text));
+    if (!readOnly) await attempt(source, problems, () => lastGood.keep(name, read.text));
     return { ...layer, config: read.config, usedLastGood: false, problems };
   }
   const copy = await lastGood.read(name);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { causeOf } from '../lib/errors.ts';
 import { readTextFile } from '../sys/files.ts';
+import type { FoundNetwork } from './datasources/network.ts';
 import type { Layer } from './load.ts';
 import { merge } from './merge.ts';
 import type { CloudConfig } from './schema.ts';
@@ -12,6 +13,8 @@ export interface Metadata {
   readonly hostname?: string;
   /** Public keys by their name. */
   readonly sshPublicKeys: Readonly<Record<string, string>>;
+  /** Kept as a layer of its own, `cloud-config.d/network.yml`: what it says the user may change. */
+  readonly network?: FoundNetwork;
 }
 
 export const metadataFile = 'metadata';

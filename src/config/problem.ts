@@ -3,8 +3,11 @@
  * types only, because they end up in logs and at the login prompt and a value may be a password.
  */
 export interface Problem {
-  /** An `error` means something was not used; a `warning` that it was used, or can be ignored safely. */
-  readonly severity: 'error' | 'warning';
+  /**
+   * An `error` means something was not used; a `warning` that it was used, or can be ignored safely; a `note` that
+   * everything is right, and a key not in effect: for whoever asks, not for logs and login.
+   */
+  readonly severity: 'error' | 'warning' | 'note';
   /** The file, `kernel parameters` or the datasource it is about. */
   readonly source: string;
   /** Dotted path of the key, when one is to blame. */

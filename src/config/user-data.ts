@@ -1,96 +1,111 @@
-/** User-data as datasources hand it over: what it is, and kept for the boots to come once it has proven right. */
-import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+/** User-data as datasources hand it over: told apart by its first line, unpacked, and put into the form in which it is kept. */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { causeOf } from '../lib/errors.ts';
-import { readTextFile, writeFileAtomic } from '../sys/files.ts';
-import { maxConfigBytes, parseLayer } from './load.ts';
-import { formatMetadata, metadataFile, type Metadata } from './metadata.ts';
-import type { Problem } from './problem.ts';
+import { maxConfigBytes } from './load.ts';
+import { isMime, mimeParts } from './mime.ts';
 
 export type UserData =
   | { readonly kind: 'cloud-config' | 'script'; readonly text: string }
+  /** A compose file, made a cloud-config by moving it `movedLines` down and `movedColumns` to the right. */
+  | { readonly kind: 'compose'; readonly text: string; readonly movedLines: number; readonly movedColumns: number }
+  | { readonly kind: 'multipart'; readonly parts: readonly UserDataPart[] }
   | { readonly kind: 'none' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
-/** Sorts user-data by its first line, as RancherOS does. Unpacks gzip, to at most the size a cloud-config may have. */
-export async function readUserData(bytes: Uint8Array): Promise<UserData> {
-  let content = Buffer.from(bytes);
-  if (content[0] === 0x1f && content[1] === 0x8b) {
-    try {
-      content = await promisify(gunzip)(content, { maxOutputLength: maxConfigBytes });
-    } catch {
-      return { kind: 'unusable', reason: 'it is gzip, but cut short, damaged or too large' };
-    }
-  }
+export interface UserDataPart {
+  /** `part 2` */
+  readonly name: string;
+  readonly data: Exclude<UserData, { kind: 'multipart' }>;
+}
+
+/** gzip in base64 in MIME is as deep as anybody goes. */
+const maxWrappings = 4;
+
+/** Never throws. Whatever is packed is unpacked to at most the size a cloud-config may have. */
+export async function readUserData(bytes: Uint8Array): Promise<UserData> { return read(Buffer.from(bytes), 0); }
+
+async function read(packed: Buffer, wrappings: number): Promise<UserData> {
+  if (wrappings > maxWrappings) return { kind: 'unusable', reason: 'it is packed too many times' };
+  const isGzip = packed[0] === 0x1f && packed[1] === 0x8b;
+  const content = isGzip ? await unpack(packed) : packed;
+  if (content === undefined) return { kind: 'unusable', reason: 'it is gzip, but cut short, damaged or too large' };
   if (content.length > maxConfigBytes) return { kind: 'unusable', reason: `it is larger than ${maxConfigBytes} bytes` };
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(content);
-  } catch {
-    return { kind: 'unusable', reason: 'it is neither text nor gzip' };
-  }
+  const text = textOf(content);
+  if (text === undefined) return { kind: 'unusable', reason: 'it is neither text nor gzip' };
   if (text.trim() === '') return { kind: 'none' };
   if (text.startsWith('#!')) return { kind: 'script', text };
   if (/^#cloud-config\s*?(?:\r?\n|$)/.test(text)) return { kind: 'cloud-config', text };
-  return { kind: 'unusable', reason: 'it begins with neither "#cloud-config" nor "#!"' };
+  if (/^#compose\s*?(?:\r?\n|$)/.test(text)) return composeOf(text);
+  if (isMime(text)) return readParts(text, wrappings);
+  const unwrapped = fromBase64(text);
+  return unwrapped === undefined ? { kind: 'unusable', reason: reasonOf(text) } : read(unwrapped, wrappings + 1);
 }
 
-/** What a datasource found. Bytes and texts are as found: judged here. */
-export interface Found {
-  /** Which datasource and where, for people: `configdrive on /dev/sr0`. */
-  readonly source: string;
-  readonly userData: Uint8Array | undefined;
-  readonly metadata: Metadata | undefined;
-  readonly problems: readonly Problem[];
+async function unpack(packed: Buffer): Promise<Buffer | undefined> {
+  return promisify(gunzip)(packed, { maxOutputLength: maxConfigBytes }).catch(() => undefined);
 }
 
-export interface Saved {
-  /** Whether a file was written: the configuration must be loaded again. */
-  readonly changed: boolean;
-  readonly problems: readonly Problem[];
-}
-
-/** Saves what was found. Bad user-data is not saved: what the last good one left stays in force. Never throws. */
-export async function saveFound(confDirectory: string, found: Found): Promise<Saved> {
-  const problems = [...found.problems];
-  let changed = false;
-  const save = async (name: string, text: string, mode: number): Promise<void> => {
-    const path = join(confDirectory, name);
-    try {
-      await mkdir(confDirectory, { recursive: true, mode: 0o700 });
-      await chmod(confDirectory, 0o700);
-      if (await sameText(path, text)) return;
-      await writeFileAtomic(path, text, mode);
-      changed = true;
-    } catch (error) {
-      problems.push({ severity: 'error', source: path, message: causeOf(error) });
-    }
-  };
-
-  if (found.metadata !== undefined) await save(metadataFile, formatMetadata(found.source, found.metadata), 0o600);
-  const userData: UserData = found.userData === undefined ? { kind: 'none' } : await readUserData(found.userData);
-  if (userData.kind === 'unusable') problems.push(notSaved(found.source, userData.reason));
-  else if (userData.kind === 'script') await save('cloud-config-script', userData.text, 0o700);
-  else if (userData.kind === 'cloud-config') {
-    const parsed = parseLayer(userData.text, `user-data of ${found.source}`);
-    problems.push(...parsed.problems);
-    if (parsed.valid) await save('cloud-config.d/boot.yml', userData.text, 0o600);
-    else problems.push(notSaved(found.source, 'of the errors above'));
-  }
-  return { changed, problems };
-}
-
-function notSaved(source: string, reason: string): Problem {
-  return { severity: 'error', source: `user-data of ${source}`, message: `not used because ${reason}; the last good user-data, if any, stays in force` };
-}
-
-/** Unchanged files are left alone, so that a boot does not wear the disk. One that cannot be read is written anew. */
-async function sameText(path: string, text: string): Promise<boolean> {
+function textOf(content: Buffer): string | undefined {
   try {
-    return await readTextFile(path, maxConfigBytes) === text;
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return text.includes('\0') ? undefined : text;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** A whole compose file is what stands below `rancher.services`. */
+function composeOf(text: string): UserData {
+  const lines = text.split('\n').slice(1).filter((line, index) => index > 0 || line.trimEnd() !== '---');
+  const [skipped, added] = [text.split('\n').length - lines.length, ['#cloud-config', 'rancher:', '  services:']];
+  const indent = '    ';
+  const moved = lines.map((line) => (line.trim() === '' ? line : `${indent}${line}`));
+  return { kind: 'compose', text: [...added, ...moved].join('\n'), movedLines: added.length - skipped, movedColumns: indent.length };
+}
+
+async function readParts(text: string, wrappings: number): Promise<UserData> {
+  const found = mimeParts(text);
+  if (found === undefined) return { kind: 'unusable', reason: 'it is a MIME message, but cut short, or with too many parts' };
+  const parts: UserDataPart[] = [];
+  for (const [index, { type, content }] of found.entries()) {
+    const name = `part ${index + 1}`;
+    const data = await readPart(type, content, wrappings);
+    if (data.kind === 'multipart') parts.push(...data.parts.map((inner) => ({ ...inner, name: `${name}, ${inner.name}` })));
+    else parts.push({ name, data });
+  }
+  return { kind: 'multipart', parts };
+}
+
+/** The type of a part says what it is even when its first line does not. */
+async function readPart(type: string, content: Buffer, wrappings: number): Promise<UserData> {
+  const data = await read(content, wrappings + 1);
+  if (data.kind !== 'unusable') return data;
+  const text = textOf(content);
+  if (type === 'text/cloud-config' && text !== undefined && content.length <= maxConfigBytes) return { kind: 'cloud-config', text };
+  return data;
+}
+
+/** Undefined when it is no base64, or of nothing that user-data could be. */
+function fromBase64(text: string): Buffer | undefined {
+  const packed = text.replaceAll(/\s+/g, '');
+  if (packed.length < 8 || packed.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) return undefined;
+  const bytes = Buffer.from(packed, 'base64');
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const start = bytes.subarray(0, 64).toString('latin1');
+  return isGzip || start.startsWith('#') || isMime(start) ? bytes : undefined;
+}
+
+const others: Readonly<Record<string, string>> = {
+  '#include': 'a list of URLs (#include), which is not supported',
+  '#include-once': 'a list of URLs (#include-once), which is not supported',
+  '#cloud-boothook': 'a #cloud-boothook, which is not supported: use bootcmd',
+  '#cloud-config-archive': 'a #cloud-config-archive, which is not supported: use MIME',
+  '## template: jinja': 'a jinja template, which is not supported',
+};
+
+function reasonOf(text: string): string {
+  const known = others[(text.split('\n')[0] ?? '').trim().toLowerCase()];
+  if (known !== undefined) return `it is ${known}`;
+  if (text.trimStart().startsWith('{')) return 'it is JSON (Ignition?), not a cloud-config';
+  return 'it begins with neither "#cloud-config" nor "#!"';
 }

@@ -37,11 +37,13 @@ export class YamlError extends Error {
 }
 
 /** Far beyond any real configuration; a few kilobytes of aliases can stand for billions of values. */
-const maxNodes = 100_000;
+const maxNodes = 20_000;
 const maxDepth = 50;
 
 /** One document. An empty one is an empty map. Throws only `YamlError`, and nothing of it shows a value. */
 export function parseYaml(text: string): Tree {
+  // Told before they are read: a megabyte of them takes seconds.
+  if (/^(---|\.\.\.)(?=\s)[\s\S]*^\1(?=\s)/m.test(text)) throw new YamlError('it holds more than one document');
   let documents: unknown[];
   try {
     documents = loadAll(text.replace(/^\uFEFF/, ''), { schema, maxDepth, maxAliases: 1000, maxTotalMergeKeys: 10_000 });
@@ -136,15 +138,23 @@ function checkSize(root: Tree): void {
 function asYamlError(error: unknown, text: string): YamlError {
   if (!(error instanceof YAMLException)) return new YamlError('it cannot be read as YAML');
   // Anchors and tags that js-yaml names come from the text: `password: *hunter2` is "unidentified alias hunter2".
-  const reason = error.reason.replaceAll(/"[^"]*"|!<[^>]*>/g, '…').replaceAll(/\s+/g, ' ');
+  const reason = inWords(error.reason.replaceAll(/"[^"]*"|!<[^>]*>/g, '…').replaceAll(/\s+/g, ' '));
   if (error.mark === undefined) return new YamlError(reason);
   const { line, column } = error.mark;
   return new YamlError(reason, { line: line + 1, column: column + 1, snippet: maskedSnippet(text, line, column) });
 }
 
+/** The parser's reasons where they do not say what to do. */
+function inWords(reason: string): string {
+  if (reason.startsWith('nesting exceeded')) return `it is nested more than ${maxDepth} levels deep`;
+  if (/^unknown \w+ tag/.test(reason)) return `${reason}: tags are not allowed; for binary content there is "encoding: b64"`;
+  if (reason === 'bad indentation of a mapping entry') return `${reason}, or a text that needs quotes because it holds ": " or begins with a sign`;
+  return reason;
+}
+
 /** The line with everything but its key hidden, and a caret under the column. */
 export function maskedSnippet(text: string, line: number, column: number): string {
-  const source = text.split('\n')[line] ?? '';
+  const source = text.split(/\r\n?|\n/)[line] ?? '';
   const key = /^\s{0,60}(?:- )?[a-z][a-z0-9_-]{0,40}:(?=\s|$)/.exec(source)?.[0];
   const shown = key ?? /^\s{0,60}/.exec(source)?.[0] ?? '';
   const masked = source.length > shown.length ? `${shown}${key === undefined ? '' : ' '}…` : shown;

@@ -16,7 +16,10 @@ import { awaitSocket } from '../sys/socket.ts';
 export interface DaemonOptions {
   readonly name: string;
   readonly program: string;
-  readonly args: readonly string[];
+  /** Asked for at every start: the configuration may have changed. */
+  readonly args: () => readonly string[];
+  /** `NAME=value`, asked for likewise. */
+  readonly environment?: () => readonly string[];
   readonly socketPath: string;
   readonly pidFile: string;
   /** dockerd writes its pid file itself, and refuses to start when it finds its own pid there. */
@@ -46,6 +49,8 @@ const firstDelayMs = 200;
 const lastDelayMs = 10_000;
 /** After this long without a fall the delay before a restart starts small again. */
 const stableMs = 60_000;
+/** A daemon that was told to end and has not by then is killed. */
+const endTimeoutMs = 30_000;
 
 export class Daemon {
   readonly #options: DaemonOptions;
@@ -54,6 +59,10 @@ export class Daemon {
   #isChild = false;
   #poke: () => void = () => undefined;
   #stopping = false;
+  /** It ends because `restart` told it to. */
+  #replacing = false;
+  /** Who waits for the next start's result. */
+  #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   constructor(options: DaemonOptions) { this.#options = options; }
 
@@ -75,6 +84,31 @@ export class Daemon {
   /** Checks at once: whoever sees the daemon's event stream end calls this, and a death is noticed in milliseconds. */
   poke(): void { this.#poke(); }
 
+  /**
+   * Ends the daemon; its containers go on. Resolves when the one that takes its place answers. Rejects with why that did not come up: it is tried again
+   * all the same, with what `args` then says.
+   */
+  async restart(): Promise<void> {
+    this.#replacing = true;
+    const up = this.nextStart();
+    up.catch(() => undefined);
+    await this.#end();
+    this.#poke(); // an adopted one is not our child: nobody tells us
+    await up;
+  }
+
+  /** The result of the next start, whoever has caused it. */
+  nextStart(): Promise<void> { return new Promise((resolve, reject) => { this.#waiting.push({ resolve, reject }); }); }
+
+  async #end(): Promise<void> {
+    const pid = await this.#pid();
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGTERM');
+    const gone = async (): Promise<void> => { if ((await this.#pid()) === pid) throw new Error('it still runs'); };
+    await waitFor(gone, { clock: this.#options.clock, what: `${this.#options.name} to end`, timeoutMs: endTimeoutMs, pauseMs: 100 })
+      .catch(() => { process.kill(pid, 'SIGKILL'); });
+  }
+
   /** Ends the daemon. Its containers are the caller's to stop before. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
@@ -93,16 +127,29 @@ export class Daemon {
       const reason = await this.#untilDown();
       if (this.#stopping) return;
       if (clock.uptimeMs() - upSinceMs > stableMs) delayMs = firstDelayMs;
-      log.error(`engine[${name}]: ${reason}, start again in ${delayMs} ms`);
-      await clock.sleep(delayMs);
-      delayMs = Math.min(delayMs * 2, lastDelayMs);
+      if (this.#replacing) {
+        this.#replacing = false;
+        log.info(`engine[${name}]: ended as it was told to, start again`);
+      } else {
+        log.error(`engine[${name}]: ${reason}, start again in ${delayMs} ms`);
+        await clock.sleep(delayMs);
+        delayMs = Math.min(delayMs * 2, lastDelayMs);
+      }
       try {
         await this.#bringUp();
+        this.#tell(({ resolve }) => { resolve(); });
         this.#options.onUp();
       } catch (error) {
         log.error(`engine[${name}]: ${causeOf(error)}`);
+        this.#tell(({ reject }) => { reject(error); });
       }
     }
+  }
+
+  #tell(result: (one: { readonly resolve: () => void; readonly reject: (error: unknown) => void }) => void): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) result(one);
   }
 
   async #bringUp(): Promise<'adopted' | 'started'> {
@@ -126,7 +173,7 @@ export class Daemon {
   }
 
   #spawn(): void {
-    const { program, args, logFile, cgroup, pidFile, writesPidFile } = this.#options;
+    const { program, args, environment, logFile, cgroup, pidFile, writesPidFile } = this.#options;
     this.#isChild = true;
     this.#exited = new Promise((resolve) => {
       const end = (reason: string): void => { this.#isChild = false; resolve(reason); };
@@ -134,7 +181,7 @@ export class Daemon {
         if (killed) end(reason);
         else void lastWords(logFile).then((said) => { end(`${reason}${said}`); });
       };
-      spawnDaemon(program, args, { logFile, cgroup, onExit, ...(!writesPidFile && { pidFile }) }).catch((error: unknown) => { end(causeOf(error)); });
+      spawnDaemon(program, args(), { logFile, cgroup, onExit, ...(!writesPidFile && { pidFile }), ...(environment && { environment: environment() }) }).catch((error: unknown) => { end(causeOf(error)); });
     });
   }
 

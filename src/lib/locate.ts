@@ -5,15 +5,22 @@ export interface Position { readonly line: number; readonly column: number }
 
 /** The position of the key (or list item) at `path`, or of the deepest ancestor of it that the text spells out. */
 export function locate(text: string, path: readonly PropertyKey[]): Position | undefined {
-  let events: Event[];
-  try {
-    events = parseEvents(text, {});
-  } catch {
-    return undefined;
-  }
-  const first = events.findIndex((event) => event.type !== EVENT_ID.DOCUMENT);
-  const offset = offsetOf(text, events, first, path.map(String));
-  return offset === undefined ? undefined : positionOf(text, offset);
+  return locator(text)(path);
+}
+
+/** As `locate`, for many paths of one text: it is parsed when the first is asked for. */
+export function locator(text: string): (path: readonly PropertyKey[]) => Position | undefined {
+  let events: readonly Event[] | undefined;
+  return (path) => {
+    events ??= eventsOf(text);
+    const first = events.findIndex((event) => event.type !== EVENT_ID.DOCUMENT);
+    const offset = offsetOf(text, events, first, path.map(String));
+    return offset === undefined ? undefined : positionOf(text, offset);
+  };
+}
+
+function eventsOf(text: string): Event[] {
+  try { return parseEvents(text, {}); } catch { return []; }
 }
 
 function offsetOf(text: string, events: readonly Event[], start: number, path: readonly string[]): number | undefined {

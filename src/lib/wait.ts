@@ -11,7 +11,7 @@ export interface WaitOptions {
   readonly maxPauseMs?: number;
   readonly signal?: AbortSignal;
   /** When this says true a failure is final. */
-  readonly giveUp?: () => boolean;
+  readonly giveUp?: (error: unknown) => boolean;
 }
 
 /** Tries until `attempt` does not throw. The error says what was waited for, how long, and the last failure. */
@@ -23,7 +23,7 @@ export async function waitFor<T>(attempt: () => Promise<T>, options: WaitOptions
     try {
       return await attempt();
     } catch (error) {
-      if (signal?.aborted === true || options.giveUp?.() === true) throw error;
+      if (signal?.aborted === true || options.giveUp?.(error) === true) throw error;
       if (clock.uptimeMs() + pauseMs > deadline) {
         throw new RosError('ERR_ROS_TIMEOUT', `cannot wait for ${what}: nothing after ${timeoutMs / 1000} s: ${causeOf(error)}`, { cause: error });
       }

@@ -90,10 +90,31 @@ const networks = z.pipe(
 /** `configs:` and `secrets:` of a file: name → file. */
 export const declaredFilesSchema = z.record(z.string(), z.pipe(z.strictObject({ file: z.string() }), z.transform(({ file }) => file)));
 
+/** `build: ./folder` or its long form. */
+const build = z.pipe(
+  z.union([z.string(), z.strictObject({ context: z.string(), dockerfile: z.optional(z.string()) })]),
+  z.transform((value) => (typeof value === 'string' ? { context: value } : value)),
+);
+
+/** `8080:80`, a bare number, or the long form as the short one. */
+const port = z.pipe(z.union([z.string(), z.number(), z.strictObject({
+  target: z.union([z.number(), z.string()]),
+  published: z.optional(z.union([z.number(), z.string()])),
+  host_ip: z.optional(z.string()),
+  protocol: z.optional(z.enum(['tcp', 'udp', 'sctp'])),
+})]), z.transform((value) => {
+  if (typeof value !== 'object') return String(value);
+  const address = value.host_ip === undefined ? '' : `${value.host_ip.includes(':') ? `[${value.host_ip}]` : value.host_ip}:`;
+  return `${address}${value.published === undefined && address === '' ? '' : `${value.published ?? ''}:`}${value.target}/${value.protocol ?? 'tcp'}`;
+}));
+
 const ulimit = z.union([z.number(), z.strictObject({ soft: z.number(), hard: z.number() })]);
 
 export const serviceSchema = z.strictObject({
   image: z.string(),
+  build: z.optional(build),
+  /** RancherOS's way to name the file of `build`. */
+  dockerfile: z.optional(z.string()),
   container_name: z.optional(z.string()),
   labels: z.optional(textMap),
   entrypoint: z.optional(command),
@@ -102,6 +123,14 @@ export const serviceSchema = z.strictObject({
   user: z.optional(text),
   working_dir: z.optional(z.string()),
   hostname: z.optional(z.string()),
+  domainname: z.optional(z.string()),
+  mac_address: z.optional(z.string()),
+  ports: z.optional(z.array(port)),
+  // Says only what others could use; nothing is closed to them here.
+  expose: z.optional(textList),
+  links: z.optional(textList),
+  external_links: z.optional(textList),
+  volume_driver: z.optional(z.string()),
   volumes: z.optional(z.array(volume)),
   volumes_from: z.optional(z.array(z.string())),
   configs: z.optional(fileReferences),
@@ -126,7 +155,7 @@ export const serviceSchema = z.strictObject({
   cgroup_parent: z.optional(z.string()),
   depends_on: z.optional(dependsOn),
   healthcheck: z.optional(healthcheck),
-  restart: z.optional(z.string()),
+  restart: z.optional(text),
   init: z.optional(flag),
   tty: z.optional(flag),
   stdin_open: z.optional(flag),
@@ -138,6 +167,8 @@ export const serviceSchema = z.strictObject({
   deploy: z.optional(deploy),
   mem_limit: z.optional(bytes),
   mem_reservation: z.optional(bytes),
+  memswap_limit: z.optional(bytes),
+  cpu_quota: z.optional(z.number()),
   cpus: z.optional(processors),
   cpuset: z.optional(text),
   cpu_shares: z.optional(z.number()),

@@ -43,17 +43,33 @@ export function findCycles(names: readonly string[], edges: Edges): string[][] {
 
 /** Groups to start one after the other, everything inside a group in parallel. The reverse is the order to stop in. */
 export function startGroups(names: readonly string[], edges: Edges): string[][] {
-  const depth = new Map<string, number>();
-  const waiting = new Map(names.map((name) => [name, new Set(edges(name).filter((target) => target !== name && names.includes(target)))]));
-  for (let level = 0; waiting.size > 0; level += 1) {
-    const ready = [...waiting].filter(([, targets]) => [...targets].every((target) => depth.has(target))).map(([name]) => name);
-    // Only a cycle leaves names with nothing ready; the plan refused those, so what is left goes last.
-    const group = ready.length > 0 ? ready : [...waiting.keys()];
-    for (const name of group) { depth.set(name, level); waiting.delete(name); }
+  const known = new Set(names);
+  const missing = new Map<string, number>();
+  const dependants = new Map<string, string[]>();
+  for (const name of names) {
+    const targets = new Set(edges(name).filter((target) => target !== name && known.has(target)));
+    missing.set(name, targets.size);
+    for (const target of targets) dependants.set(target, [...(dependants.get(target) ?? []), name]);
   }
   const groups: string[][] = [];
-  for (const [name, level] of depth) (groups[level] ??= []).push(name);
-  return groups.map((group) => group.sort());
+  let group = names.filter((name) => missing.get(name) === 0);
+  while (missing.size > 0) {
+    // Only a cycle leaves names with nothing ready; the plan refused those, so what is left goes last.
+    if (group.length === 0) group = [...missing.keys()];
+    for (const name of group) missing.delete(name);
+    groups.push(group.sort());
+    const next: string[] = [];
+    for (const name of group) {
+      for (const dependant of dependants.get(name) ?? []) {
+        const left = (missing.get(dependant) ?? 0) - 1;
+        if (!missing.has(dependant)) continue;
+        missing.set(dependant, left);
+        if (left === 0) next.push(dependant);
+      }
+    }
+    group = next;
+  }
+  return groups;
 }
 
 function at(map: ReadonlyMap<string, number>, name: string): number { return map.get(name) ?? Number.POSITIVE_INFINITY; }

@@ -10,7 +10,7 @@
  *      └──────── stopping ◀──want-down──       ▼
  *                                            parked          (a oneshot that exits with 0 ends in stopped, completed)
  *
- * `failed` is a oneshot that exited with an error. want-down leads to stopping (or stopped when nothing runs) from everywhere.
+ * `failed` is a oneshot, or one that is not to be restarted, that ended with an error. want-down leads to stopping (or stopped when nothing runs) from everywhere.
  */
 import type { ServiceState } from '../api/types.ts';
 import type { Health } from '../engine/engine.ts';
@@ -58,9 +58,14 @@ export interface Step { readonly life: Life; readonly effects: readonly LifeEffe
 export interface LifeRules {
   readonly oneshot: boolean;
   readonly hasHealthcheck: boolean;
+  /** What an exit leads to; a oneshot's never to another start. */
+  readonly restart: RestartPolicy;
   /** In [0, 1): spreads retries; an argument so that the function stays pure. */
   readonly jitter: number;
 }
+
+/** `limit`: after that many failures in a row it is left failed. */
+export interface RestartPolicy { readonly when: 'always' | 'on-failure' | 'never'; readonly limit?: number }
 
 export const stableMs = 600_000;
 const firstBackoffMs = 1000;
@@ -70,9 +75,9 @@ export const parkAfter = 25;
 
 export const initialLife: Life = { state: 'stopped', failures: 0, restarts: 0, completed: false, startAgain: false };
 
-/** Up as dependants mean it: healthy where there is a health check, else running; a oneshot when it has completed. */
+/** Up as dependants mean it: healthy where there is a health check, else running; or done, which for a oneshot is the only way. */
 export function isReady(life: Life, rules: Pick<LifeRules, 'oneshot' | 'hasHealthcheck'>): boolean {
-  if (rules.oneshot) return life.completed;
+  if (rules.oneshot || life.completed) return life.completed;
   return life.state === 'healthy' || (life.state === 'running' && !rules.hasHealthcheck);
 }
 
@@ -83,7 +88,7 @@ export function step(life: Life, event: LifeEvent, rules: LifeRules): Step {
     case 'want-up':
       if (life.state === 'stopping') return to({ ...life, startAgain: true });
       if (alive.has(life.state) || life.state === 'waiting') return to(life);
-      return to({ ...initialLife, restarts: life.restarts, state: 'waiting' }, { kind: 'cancel-retry' });
+      return to({ ...initialLife, restarts: life.restarts, ...(life.lastExit && { lastExit: life.lastExit }), state: 'waiting' }, { kind: 'cancel-retry' });
     case 'want-down':
       if (life.state === 'stopping') return to({ ...life, startAgain: false });
       if (alive.has(life.state)) return to({ ...life, state: 'stopping', startAgain: false }, { kind: 'stop' });
@@ -116,13 +121,15 @@ function up(life: Life, health: Health): Life {
 function exited(life: Life, exit: LastExit, rules: LifeRules): Step {
   if (life.state === 'stopping') return to({ ...life, state: life.startAgain ? 'waiting' : 'stopped', startAgain: false, lastExit: exit });
   if (!alive.has(life.state)) return to({ ...life, lastExit: exit });
-  if (rules.oneshot) return to({ ...life, state: exit.exitCode === 0 ? 'stopped' : 'failed', completed: exit.exitCode === 0, lastExit: exit });
+  const isDone = rules.oneshot || rules.restart.when === 'never' || (rules.restart.when === 'on-failure' && exit.exitCode === 0);
+  if (isDone && life.state !== 'unhealthy') return to({ ...life, state: exit.exitCode === 0 ? 'stopped' : 'failed', completed: exit.exitCode === 0, lastExit: exit });
   const reason = life.state === 'unhealthy' ? `unhealthy, stopped: ${exit.reason}` : exit.reason;
   return fail(life, { ...exit, reason }, rules);
 }
 
 function fail(life: Life, lastExit: LastExit, rules: LifeRules): Step {
   const failures = life.failures + 1;
+  if (rules.restart.when === 'never' || failures > (rules.restart.limit ?? Infinity)) return to({ ...life, state: 'failed', failures, lastExit });
   if (failures >= parkAfter) return to({ ...life, state: 'parked', failures, lastExit });
   const delayMs = backoffMs(failures, rules.jitter);
   return to({ ...life, state: 'backoff', failures, lastExit, delayMs }, { kind: 'retry-after', delayMs });
@@ -131,6 +138,33 @@ function fail(life: Life, lastExit: LastExit, rules: LifeRules): Step {
 /** 1 s, 2 s, 4 s … 60 s, each up to a quarter longer, so that many failing services do not retry in step. */
 export function backoffMs(failures: number, jitter: number): number {
   return Math.round(Math.min(firstBackoffMs * 2 ** (failures - 1), lastBackoffMs) * (1 + jitter / 4));
+}
+
+/** What a state does not say by its name; empty where there is nothing to say. */
+export function lifeDetail({ state, failures, lastExit, completed }: Life, now: { readonly doing: string; readonly retryInMs: number; readonly blockers: () => readonly string[] }): string {
+  const reason = lastExit?.reason ?? '';
+  switch (state) {
+    case 'waiting': return `waiting for ${now.blockers().join(', ') || 'its turn'}`;
+    case 'starting': return now.doing;
+    case 'backoff': return `${reason}, restart in ${Math.max(0, Math.ceil(now.retryInMs / 1000))} s (failures in a row: ${failures})`;
+    case 'parked': return `parked after ${failures} failures in a row, the last: ${reason}`;
+    case 'failed': return reason;
+    case 'stopped': return completed ? 'completed' : ''; // somebody wanted it so
+    case 'unhealthy': return 'its health check fails';
+    default: return '';
+  }
+}
+
+export function isUp({ state }: Pick<Life, 'state'>): boolean { return state === 'running' || state === 'healthy' || state === 'unhealthy'; }
+
+/** Of a container that does not run, as the engine has it; undefined when it has none. */
+export function exitOf(info: { readonly exitCode: number; readonly oomKilled: boolean } | undefined): LifeEvent {
+  return { kind: 'exited', exitCode: info?.exitCode ?? 0, reason: info === undefined ? 'its container is gone' : exitReason(info.exitCode, info.oomKilled) };
+}
+
+export function exitReason(exitCode: number, oom: boolean): string {
+  if (oom) return 'killed: out of memory';
+  return exitCode > 128 && exitCode < 160 ? `killed by signal ${exitCode - 128}` : `exited with code ${exitCode}`;
 }
 
 function to(life: Life, ...effects: LifeEffect[]): Step { return { life, effects }; }

@@ -2,8 +2,33 @@
 import { open, mkdir } from 'node:fs/promises';
 import { causeOf, RosError } from '../lib/errors.ts';
 import { run, tryRun } from './exec.ts';
-import { exists } from './files.ts';
+import { exists, writeFileAtomic } from './files.ts';
 import { mounts } from './proc.ts';
+
+/** What blkid knows of a device; empty where it says nothing. */
+export interface BlockDevice {
+  readonly name: string;
+  readonly type: string;
+  readonly label: string;
+  readonly uuid: string;
+  readonly partLabel: string;
+  readonly partUuid: string;
+}
+
+/** Every device that something is known of. One look at all costs as much as a search for one label. */
+export async function listDevices(): Promise<BlockDevice[]> {
+  const { stdout } = await tryRun('blkid', ['-c', '/dev/null', '-o', 'export'], { timeoutMs: 15_000 });
+  return parseDevices(stdout);
+}
+
+/** Of `blkid -o export`: lines NAME=value, a blank line between two devices; characters a shell would mind have a backslash. */
+export function parseDevices(text: string): BlockDevice[] {
+  return text.split('\n\n').flatMap((part) => {
+    const value = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(part)?.[1]?.replaceAll(/\\(.)/g, '$1') ?? '';
+    const name = value('DEVNAME');
+    return name === '' ? [] : [{ name, type: value('TYPE'), label: value('LABEL'), uuid: value('UUID'), partLabel: value('PARTLABEL'), partUuid: value('PARTUUID') }];
+  });
+}
 
 /** The device that `LABEL=…`, `UUID=…` or a path names; undefined when there is none now. */
 export async function findDevice(spec: string): Promise<string | undefined> {
@@ -44,11 +69,24 @@ export async function formatExt4(device: string, label: string): Promise<void> {
   await run('e2label', [device, label]);
 }
 
+/** Has an ext4 that is not mounted count its files by project, so that a share of them can be bounded (image/programs/disk-share.c). */
+export async function addProjectQuota(device: string): Promise<void> { await run('tune2fs', ['-O', 'project', '-Q', 'prjquota', device], { timeoutMs: 60_000 }); }
+export async function removeProjectQuota(device: string): Promise<void> { await run('tune2fs', ['-O', '^quota', device], { timeoutMs: 60_000 }); }
+
 /** Checks a filesystem and mends what is safe to mend. Returns what it mended, in words; throws when it could not. */
 export async function checkFilesystem(device: string): Promise<string | undefined> {
   const { code, stdout, stderr } = await tryRun('e2fsck', ['-p', device], { timeoutMs: 600_000 });
   if (code >= 4) throw new RosError('ERR_ROS_FSCK', `cannot check filesystem "${device}": ${(stderr || stdout).trim().split('\n').slice(-2).join('; ')}`);
   return code === 0 ? undefined : stdout.trim().split('\n').slice(-2).join('; ');
+}
+
+export interface Bind { readonly source: string; readonly target: string }
+
+/** Bind mounts, all by one program; those that are there already stay. `table` is a file that it may write. */
+export async function bindAll(binds: readonly Bind[], table: string): Promise<void> {
+  const field = (path: string): string => path.replaceAll(/[\s\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  await writeFileAtomic(table, binds.map(({ source, target }) => `${field(source)} ${field(target)} none bind 0 0\n`).join(''), 0o600);
+  await run('mount', ['--all', '--fstab', table]);
 }
 
 export interface MountOptions { readonly type?: string; readonly options?: string }

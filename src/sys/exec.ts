@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly input?: string;
+  /** `NAME=value`, besides the usual. */
+  readonly environment?: readonly string[];
 }
 
 export interface RunResult { readonly code: number; readonly stdout: string; readonly stderr: string }
@@ -19,7 +21,7 @@ const programPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 export function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const timeoutMs = options.timeoutMs ?? 30_000;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: programPath, HOME: '/', LC_ALL: 'C' }, ...(options.signal && { signal: options.signal }) });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: programPath, HOME: '/', LC_ALL: 'C', ...variables(options.environment) }, ...(options.signal && { signal: options.signal }) });
     const output = { stdout: '', stderr: '' };
     let timedOut = false;
     const timer = setTimeout(() => { timedOut = true; child.kill('SIGKILL'); }, timeoutMs);
@@ -47,6 +49,21 @@ export async function run(program: string, args: readonly string[], options: Run
   return result.stdout;
 }
 
+/** As `run`, for a program that not every image has. */
+export async function runTool(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  return run(program, args, options).catch((error: unknown) => { throw missing(program, error); });
+}
+
+/** As `tryRun`, for a program that not every image has. */
+export async function tryTool(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return tryRun(program, args, options).catch((error: unknown) => { throw missing(program, error); });
+}
+
+function missing(program: string, error: unknown): unknown {
+  const { code } = (error instanceof Error ? error.cause : undefined) as NodeJS.ErrnoException | undefined ?? {};
+  return code === 'ENOENT' ? new RosError('ERR_ROS_NO_PROGRAM', `cannot run program "${program}": this image does not have it`, { hint: 'the bare-metal image does', cause: error }) : error;
+}
+
 export interface DaemonOptions {
   /** Appended to; the daemon holds it open itself, so it goes on when we are gone. */
   readonly logFile: string;
@@ -54,6 +71,8 @@ export interface DaemonOptions {
   readonly cgroup: string;
   /** Written by the process itself, before it becomes the program: there is no moment at which it runs and is not there. */
   readonly pidFile?: string;
+  /** `NAME=value`, besides the usual. */
+  readonly environment?: readonly string[];
   readonly onExit: (reason: string, killed: boolean) => void;
 }
 
@@ -65,7 +84,7 @@ export async function spawnDaemon(program: string, args: readonly string[], opti
     // would reach every container. The supervisor's own protection from the OOM killer is not for what it starts.
     const script = 'echo 0 > "$1/cgroup.procs"; echo -500 > /proc/self/oom_score_adj; ulimit -n 1048576; [ -z "$2" ] || echo $$ > "$2"; shift 2; exec "$@"';
     const child = spawn('/bin/sh', ['-c', script, 'sh', options.cgroup, options.pidFile ?? '', program, ...args], {
-      detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: programPath, HOME: '/' },
+      detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: programPath, HOME: '/', ...variables(options.environment) },
     });
     return await new Promise((resolve, reject) => {
       child.on('error', (error) => { reject(new RosError('ERR_ROS_EXEC', `cannot start daemon "${program}": ${causeOf(error)}`, { cause: error })); });
@@ -76,4 +95,8 @@ export async function spawnDaemon(program: string, args: readonly string[], opti
   } finally {
     await log.close();
   }
+}
+
+function variables(pairs: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(pairs.map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }

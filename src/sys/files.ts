@@ -35,6 +35,11 @@ async function syncDirectory(path: string): Promise<void> {
 
 /** The text of a file, undefined when there is none. A file over `maxBytes` is an error: nobody meant to read that. */
 export async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
+  return (await readBytes(path, maxBytes))?.toString('utf8');
+}
+
+/** The bytes of a file, as `readTextFile` reads them. */
+export async function readBytes(path: string, maxBytes: number): Promise<Buffer | undefined> {
   let file;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -53,7 +58,7 @@ export async function readTextFile(path: string, maxBytes: number): Promise<stri
       if (total > maxBytes) throw new RosError('ERR_ROS_TOO_LARGE', `cannot read file "${path}": it is larger than ${maxBytes} bytes`);
       chunks.push(buffer.subarray(0, bytesRead));
     }
-    return Buffer.concat(chunks).toString('utf8');
+    return Buffer.concat(chunks);
   } catch (error) {
     if (error instanceof RosError) throw error;
     throw new RosError('ERR_ROS_READ', `cannot read file "${path}": ${causeOf(error)}`, { cause: error });

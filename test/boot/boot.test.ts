@@ -19,6 +19,7 @@ rancher:
       entrypoint: [/bin/sh, -c, 'echo "lit: $$WORD"; exec sleep 1000000']
       environment: [WORD]
       networks: [none]
+      stop_grace_period: 1s
       labels:
         io.rancher.os.scope: system
         io.rancher.os.after: network
@@ -155,7 +156,7 @@ describe('User Docker', () => {
   });
 
   test('publishes a port to the console and to the outside', async () => {
-    await machine.ok('docker run -d --name web -p 8080:80 --restart unless-stopped tiny busybox httpd -f -p 80 -h /www');
+    await machine.ok('docker run -d --name web -p 8080:80 --restart unless-stopped --stop-timeout 1 tiny busybox httpd -f -p 80 -h /www');
     const fetchInside = 'exec 3<>/dev/tcp/127.0.0.1/8080 && printf "GET /index.html HTTP/1.0\\r\\n\\r\\n" >&3 && cat <&3';
     await machine.until('the page at 127.0.0.1:8080 in the console', machine.limit(10_000), async () =>
       (await machine.run(`bash -c '${fetchInside}'`)).stdout.includes('tiny-says-hello'));
@@ -185,6 +186,12 @@ describe('a full disk', () => {
     expect(await machine.ssh.login()).toContain('CorralOS');
     await machine.ok('sudo ros service restart acpid');
     expect((await machine.run('docker run --name too-much tiny dd if=/dev/zero of=/big bs=1M count=100')).stderr).toMatch(/no space left/i);
+    // dockerd makes files when it starts.
+    await machine.ok('sudo pkill -KILL -u 100000 -x dockerd');
+    await machine.until('User Docker on the full disk', machine.limit(60_000), async () => {
+      const { code, stderr } = await machine.run('docker ps');
+      return code === 0 || stderr;
+    });
     await machine.ok('rm ~/fill ~/more; docker rm -f too-much 2> /dev/null || true');
     expect(await machine.ok('docker run --rm tiny echo again')).toBe('again');
     expect(await notWell(machine)).toEqual([]);
@@ -195,7 +202,7 @@ describe('a reboot', () => {
   let before: { hostKeys: string; bootId: string };
 
   beforeAll(async () => {
-    await machine.ok('echo still-here > ~/kept; docker run -d --name web -p 8080:80 --restart unless-stopped tiny busybox httpd -f -p 80 -h /www');
+    await machine.ok('echo still-here > ~/kept; docker run -d --name web -p 8080:80 --restart unless-stopped --stop-timeout 1 tiny busybox httpd -f -p 80 -h /www');
     before = { hostKeys: await hostKeys(), bootId: await machine.ok('cat /proc/sys/kernel/random/boot_id') };
     await machine.reboot('sudo ros reboot');
     report = await machine.waitForBoot();

@@ -13,7 +13,8 @@ let bootId: string;
 showConsoleOnFailure(() => machine);
 
 beforeAll(async () => {
-  machine = await Machine.start({ name: 'faults', disk: freshDisk('faults') });
+  // Its configuration comes on a FAT drive; the other suites have it on a CD.
+  machine = await Machine.start({ name: 'faults', disk: freshDisk('faults'), configDrive: 'vfat' });
   await machine.waitForBoot();
   bootId = await machine.ok('cat /proc/sys/kernel/random/boot_id');
   await makeTinyImage(machine);
@@ -79,6 +80,20 @@ test('kill -STOP of the supervisor is noticed by its silence: it is replaced, an
     const now = pidOf('supervisor', await processes(machine));
     return now !== undefined && now !== old && await succeeds('sudo ros service list');
   }, machine.limit(backWithinMs) + 15_000);
+  await settled();
+  expect(await systemContainers(machine)).toEqual(before);
+  await sameBoot();
+});
+
+test('a System Docker that hangs (kill -STOP) is noticed and replaced, and no container was restarted', async () => {
+  const before = await systemContainers(machine);
+  const old = pidOf('system dockerd', await processes(machine));
+  await machine.ok(`sudo kill -STOP ${old}`);
+  // Three pings in a row, 15 s each, 10 s apart: by the wall clock; then as after a kill.
+  await measured('stopped system dockerd', async () => {
+    const now = pidOf('system dockerd', await processes(machine));
+    return now !== undefined && now !== old && await succeeds('sudo timeout 10 system-docker version');
+  }, machine.limit(backWithinMs) + 75_000);
   await settled();
   expect(await systemContainers(machine)).toEqual(before);
   await sameBoot();

@@ -13,7 +13,7 @@ import { readOsSpec } from '../../scripts/lib/spec.ts';
 import { readSystemImages } from '../../scripts/lib/system-images.ts';
 
 const source = join(import.meta.dirname, '../..');
-const results = ['vmlinuz', 'initramfs.img', 'root.img', 'sbom.json'];
+const results = ['vmlinuz', 'initramfs.img', 'root.img', 'root.roothash', 'sbom.json'];
 /** What `make image` found and downloaded; the test asks no mirror. */
 const stamp = join(source, 'build/work/stamps/packages.json');
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseManifest } from '../../src/services/manifest.ts';
+import { parseManifest } from '../../src/services/define.ts';
 import { ImageRoot } from './services/image-root.ts';
 
 const folder = join(import.meta.dirname, '../../system-services');
@@ -112,6 +112,17 @@ describe('network', () => {
 });
 
 describe('ntp', () => {
+  test('asks whom the configuration says, else whom the environment says, else the pool', async () => {
+    using image = new ImageRoot('ntp');
+    const sources = async (): Promise<string> => {
+      await image.run('PATH=/stubs:$PATH; mkdir -p /stubs /run/chrony-dhcp /var/lib/chrony; printf "#!/bin/sh\\n" >/stubs/chown; chmod 755 /stubs/chown; sed "s/^exec.*/exit 0/" /usr/lib/corral/ntp-init >/init; NTP_SERVERS="a.example pool.example" sh /init');
+      return image.read('/run/chrony-conf/configured.sources');
+    };
+    expect(await sources()).toBe('server a.example iburst\npool pool.example iburst maxsources 1\n');
+    image.write('/run/etc/chrony.sources', 'server 10.0.0.1 iburst\n');
+    expect(await sources()).toBe('server 10.0.0.1 iburst\n');
+  });
+
   test('chronyd takes its settings', async () => {
     using image = new ImageRoot('ntp');
     const settings = await image.run('mkdir -p /run/chrony-conf && chronyd -p -f /etc/chrony/chrony.conf');
@@ -124,7 +135,6 @@ describe('console', () => {
 
   test('accepts passwords only when there is one', async () => {
     using image = new ImageRoot('console');
-    image.write('/run/ros/console/authorized_keys', '');
     await refresh(image);
     expect(image.read('/etc/ssh/sshd_config.d/console.conf')).toBe('PasswordAuthentication no\n');
     expect(image.read('/etc/shadow')).toContain('rancher:*:');
@@ -139,6 +149,35 @@ describe('console', () => {
     image.write('/run/ros/console/password', 'rancher:$6$salt$abcdef\n');
     await refresh(image);
     expect(image.read('/etc/shadow')).toContain('rancher:$6$salt$abcdef:');
+  });
+
+  test('puts the users of the configuration in place once, and sshd lets them in', async () => {
+    using image = new ImageRoot('console');
+    const accounts = { passwd: 'bob:x:2000:2000::/home/bob:/bin/bash\n', group: 'bob:x:2000:\n', shadow: 'bob:*:20000:0:99999:7:::\n' };
+    for (const [name, line] of Object.entries(accounts)) image.write(`/run/ros/console/accounts/${name}`, image.read(`/etc/${name}`) + line);
+    image.write('/run/ros/console/accounts/sudoers', 'bob ALL=(ALL) NOPASSWD:ALL\n');
+    image.write('/run/ros/console/sshd.conf', 'Port 2222\nAllowUsers bob\n');
+    const said = await image.run(`
+      mkdir -p /run/corral-console /run/sshd
+      chown -R 0:0 /run/ros /etc/sudoers /usr/bin/sudo; chown 0:42 /run/ros/console/accounts/shadow; chmod 640 /run/ros/console/accounts/shadow
+      /usr/lib/corral/console-refresh
+      chmod 4755 /usr/bin/sudo; chmod 440 /etc/sudoers /etc/sudoers.d/*; mkdir -p /home/bob
+      id bob; su bob -c 'sudo -n id -u'; stat -c '%a %g' /etc/shadow
+      ls /run/ros/console /etc/.accounts 2>/dev/null | grep accounts || true
+      /usr/lib/corral/ssh-host-keys; sshd -T | grep -E '^(port|allowusers|passwordauth)'
+    `);
+    expect(said).toContain('uid=2000(bob) gid=2000(bob)');
+    expect(said).toContain('\n0\n640 42\nport 2222\n');
+    expect(said).toContain('passwordauthentication no\nallowusers bob\nallowusers rancher\nallowusers docker');
+  });
+
+  test('has no sshd where there is to be none, and has it again', async () => {
+    using image = new ImageRoot('console');
+    image.write('/run/ros/console/sshd.off', '');
+    await refresh(image);
+    expect(image.has('/etc/service/sshd/down')).toBe(true);
+    await image.run('rm /run/ros/console/sshd.off; /usr/lib/corral/console-refresh');
+    expect(await image.run('ls /etc/service/sshd')).toBe('finish\nrun\n');
   });
 
   test('has a host key only when it is whole, keeps it, and replaces one that nobody can read', async () => {
@@ -161,7 +200,7 @@ describe('console', () => {
     expect(settings).toContain('permitrootlogin no');
     expect(settings).toContain('allowusers rancher\nallowusers docker');
     expect(settings).toContain('passwordauthentication no');
-    expect(settings).toContain('authorizedkeyscommand /usr/bin/cat /run/ros/console/authorized_keys');
+    expect(settings).toContain('authorizedkeyscommand /usr/bin/cat /run/ros/console/authorized_keys.d/%u');
   });
 
   test('rancher becomes root by sudo without a password, and is in the groups that open the sockets', async () => {

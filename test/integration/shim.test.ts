@@ -306,4 +306,17 @@ describe('the end', () => {
     await init.ended;
     expect(points.filter((point) => mounts.at(point))).toEqual([]);
   });
+
+  test('makes read-only what stays busy, and has no word for a medium that is', async () => {
+    await using init = shim({
+      before: `mkdir disk medium; for m in disk medium; do mount -t tmpfs t $m; mkdir $m/inner; mount -t tmpfs t $m/inner; done
+        echo "1 1 0:1 / $PWD/disk rw shared:1 - ext4 /dev/sda1 rw,relatime" > table
+        echo "2 1 0:2 / $PWD/medium ro,nosuid - iso9660 /dev/sr0 ro,relatime" >> table`,
+      supervisor: `alive; say end poweroff; ${steady}`,
+      env: { MOUNTS: 'table' },
+    });
+    await init.line(/end: \S+\/disk is busy; now read-only/);
+    await init.line(/end: poweroff now/);
+    expect(init.lines.filter((line) => line.includes('/medium'))).toEqual([]);
+  });
 });

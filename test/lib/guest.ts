@@ -54,10 +54,11 @@ export async function services(machine: Machine): Promise<ServiceStatus[]> {
   return JSON.parse(await machine.ok('sudo ros service list --json')) as ServiceStatus[];
 }
 
-/** Enabled system services that are neither running without a health check nor healthy. */
+/** Enabled services that are not running without a health check, not healthy, and no job that is done. */
 export async function notWell(machine: Machine): Promise<string[]> {
   const all = await services(machine);
-  return all.filter(({ enabled, state }) => enabled && state !== 'running' && state !== 'healthy').map(({ name, state, detail }) => `${name} ${state} ${detail}`.trim());
+  const isWell = ({ state, detail }: ServiceStatus): boolean => state === 'running' || state === 'healthy' || (state === 'stopped' && detail === 'completed');
+  return all.filter((service) => service.enabled && !isWell(service)).map(({ name, state, detail }) => `${name} ${state} ${detail}`.trim());
 }
 
 /** A system service that every machine has. */
@@ -67,12 +68,12 @@ export const systemServices = ['acpid', 'console', 'docker', 'network', 'ntp', '
  * Makes the image "tiny" in User Docker from the machine's own static busybox: nothing can be pulled, since no test
  * reaches outside.
  */
-export async function makeTinyImage(machine: Machine): Promise<void> {
-  await machine.ok('sh -s', { input: tinyImage(), timeoutMs: machine.limit(60_000) });
+export async function makeTinyImage(machine: Machine, docker: 'docker' | 'sudo system-docker' = 'docker'): Promise<void> {
+  await machine.ok('sh -s', { input: tinyImage(docker), timeoutMs: machine.limit(60_000) });
 }
 
 /** A script that makes the image: the guest reaches no registry, so it is given a static busybox with the script. */
-export function tinyImage(): string {
+export function tinyImage(docker = 'docker'): string {
   const busybox = readFileSync('build/work/root/usr/bin/busybox').toString('base64').replaceAll(/.{76}/g, '$&\n');
   return `
 set -e
@@ -84,7 +85,7 @@ END
 chmod 755 "$dir/bin/busybox"
 for name in sh sleep echo cat ls id httpd true wc dd mount mknod hostname nslookup ping ps kill seq; do ln -s busybox "$dir/bin/$name"; done
 echo tiny-says-hello > "$dir/www/index.html"
-tar -C "$dir" -c . | docker import --change 'ENV PATH=/bin' --change 'CMD ["sh"]' - tiny > /dev/null
+tar -C "$dir" -c . | ${docker} import --change 'ENV PATH=/bin' --change 'CMD ["sh"]' - tiny > /dev/null
 rm -r "$dir"
 `;
 }

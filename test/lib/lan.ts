@@ -73,24 +73,36 @@ export class Lan implements AsyncDisposable {
     this.#serve('ip', [...inside, 'unshare', '--mount', 'sh', '-c', chronyd, 'sh', layers, mounts, config]);
   }
 
+  /** Of the network namespace, and of the device in it. */
+  get namespace(): string { return this.#name; }
+
+  /** Another server in this network, reached at `lanAddress`; it ends with the network, or when it is told to. */
+  serve(program: string, args: readonly string[]): { stop(): Promise<void> } {
+    const server = this.#serve('ip', ['netns', 'exec', this.#name, program, ...args]);
+    return { stop: () => end(server) };
+  }
+
   /** What the servers have said, for the message of a test that fails. */
   get log(): string { return this.#said.join(''); }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#servers.map(async (server) => {
-      const ended = new Promise((settled) => server.once('exit', settled));
-      if (server.exitCode === null && server.signalCode === null) { server.kill('SIGTERM'); await ended; }
-    }));
+    await Promise.all(this.#servers.map(end));
     spawnSync('ip', ['link', 'delete', this.#name], { stdio: 'ignore' }); // where it is when `open` was never called
     ip('netns', 'delete', this.#name);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
-  #serve(program: string, args: readonly string[]): void {
+  #serve(program: string, args: readonly string[]): ChildProcess {
     const server = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [server.stdout, server.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { this.#said.push(text); });
     this.#servers.push(server);
+    return server;
   }
+}
+
+async function end(server: ChildProcess): Promise<void> {
+  const ended = new Promise((settled) => server.once('exit', settled));
+  if (server.exitCode === null && server.signalCode === null) { server.kill('SIGTERM'); await ended; }
 }
 
 function ip(...args: string[]): void { execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] }); }

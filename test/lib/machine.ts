@@ -6,16 +6,18 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { corralMachine, type CorralOptions } from '../../scripts/qemu-corral.ts';
 import { consoleProblems } from '../../scripts/qemu-console.ts';
-import { ext4Problems, freePort, makeConfigDrive, sshKey } from '../../scripts/qemu-host.ts';
+import { ext4Problems, freePort, sshKey } from '../../scripts/qemu-host.ts';
 import { sleep, Ssh, waitForBanner, type CommandOptions, type CommandResult } from '../../scripts/qemu-ssh.ts';
 import { Vm, type Ended } from '../../scripts/qemu.ts';
+import type { MachineSpec } from '../../scripts/qemu-args.ts';
 import type { BootReport } from '../../src/api/types.ts';
+import { configDrive as makeDrive, type ConfigDrive } from './config-drive.ts';
 import { emulationFactor } from './timing.ts';
 
 export const testDir = 'build/test';
 const keyFile = join(testDir, 'id_ed25519');
 
-export interface MachineOptions extends Omit<CorralOptions, 'config' | 'disk' | 'forwards' | 'serial'> {
+export interface MachineOptions extends Omit<CorralOptions, 'append' | 'config' | 'disk' | 'forwards' | 'serial'> {
   /** Names the console log and the other files of this machine in build/test. */
   readonly name: string;
   /** A state disk by name; use `freshDisk` first, or one that an earlier machine has left. */
@@ -23,8 +25,16 @@ export interface MachineOptions extends Omit<CorralOptions, 'config' | 'disk' | 
   /** Cloud-config after the line that lets the tests in. A whole user_data, taken as it is, with `rawConfig`. */
   readonly config?: string;
   readonly rawConfig?: string | false;
+  /** Further kernel parameters; they may say who may log in. */
+  readonly append?: readonly string[] | ((key: string) => readonly string[]);
+  /** What the drive says of the machine itself, as OpenStack does: `{ hostname, public_keys }`. Of a CD only. */
+  readonly metaData?: (key: string) => object;
+  /** What the cloud-config comes on; a CD when absent. */
+  readonly configDrive?: ConfigDrive;
   /** Ports of the machine that the test reaches through `machine.port(n)`. */
   readonly ports?: readonly number[];
+  /** Another machine than the one that QEMU starts the build's kernel in (test/lib/media.ts). */
+  readonly change?: (spec: MachineSpec) => MachineSpec;
 }
 
 /**
@@ -54,21 +64,24 @@ export class Machine {
   }
 
   static async start(options: MachineOptions): Promise<Machine> {
-    const { name, disk, config = '', rawConfig, ports = [], append = [], ...rest } = options;
+    const { name, disk, config = '', rawConfig, metaData, configDrive = 'iso', ports = [], append = [], change = (same) => same, ...rest } = options;
     const key = sshKey(keyFile);
     const userData = rawConfig ?? `#cloud-config\nssh_authorized_keys:\n  - ${key}\n${config}`;
     const forwards = new Map<number, number>();
     for (const guest of [22, 9, ...ports]) forwards.set(guest, await freePort());
-    const spec = corralMachine({
+    mkdirSync(testDir, { recursive: true });
+    const given = userData === false ? {} : await makeDrive(configDrive, userData, join(testDir, name), metaData?.(key));
+    const spec = change(corralMachine({
       // A panic must end the test, not begin another boot; tests that reboot say so.
       noReboot: true,
       ...rest,
-      append: ['loglevel=7', ...append],
+      append: ['loglevel=7', ...(typeof append === 'function' ? append(key) : append)],
       forwards: [...forwards].map(([guest, host]) => ({ guest, host })),
-      ...(userData === false ? {} : { config: makeConfigDrive(userData, join(testDir, `${name}.config.iso`)) }),
+      ...given,
+      extra: [...(rest.extra ?? []), ...(given.extra ?? [])],
       // The host keeps every write when QEMU is killed, so flushing its own disk would only cost time.
       ...(disk === undefined ? {} : { disk: { file: diskFile(disk), cache: 'unsafe' as const } }),
-    });
+    }));
     for (let attempt = 1; ; attempt += 1) {
       const vm = await Vm.start(spec, join(testDir, `${name}.console.log`));
       if (await reachedInit(vm) || attempt === startsAtMost || !emulatorsFault(vm)) return new Machine(vm, forwards);

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../api/types.ts';
 import { defineCommand } from '../command.ts';
-import { logText } from '../format.ts';
+import { kernelTime, logText } from '../format.ts';
 
 export const logs = defineCommand({
   name: 'logs',
@@ -24,5 +24,5 @@ const levels: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30:
 
 /** `[   12.345] warn  message`, as the kernel writes its times. */
 export function format({ level, uptimeMs, msg }: LogRecord): string {
-  return `[${(uptimeMs / 1000).toFixed(3).padStart(9)}] ${(levels[level] ?? String(level)).padEnd(5)} ${logText(msg)}\n`;
+  return `${kernelTime(uptimeMs)} ${(levels[level] ?? String(level)).padEnd(5)} ${logText(msg)}\n`;
 }

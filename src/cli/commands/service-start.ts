@@ -7,6 +7,9 @@ export const serviceStart = defineCommand({
   summary: 'Start services',
   description: 'Starts services that were stopped, and what they need.',
   operands: { label: 'NAME…', min: 1, max: 100 },
-  options: actionOptions,
+  options: {
+    ...actionOptions,
+    foreground: { type: 'boolean', describe: 'accepted for RancherOS\'s sake, where it did nothing either' },
+  },
   run: (args, context) => actOn('start', args, context),
 });

@@ -16,7 +16,7 @@ export const status = defineCommand({
 
 export function format(machine: MachineStatus): string {
   const { state, addresses, warnings, unhealthy } = machine;
-  const place = state.kind === 'ram' ? 'RAM: nothing survives a reboot' : `disk ${state.device ?? ''}`.trim();
+  const place = state.kind === 'disk' ? `disk ${state.device ?? ''}`.trim() : state.directories === undefined ? 'RAM: nothing survives a reboot' : `RAM; on ${state.device ?? 'disk'}: ${state.directories.join(', ')}`;
   const rows: [string, string][] = [
     ['version', machine.version],
     ['kernel', machine.kernel],

@@ -1,58 +1,67 @@
-/** The table of datasources, and asking them: all at once, bounded in time, the first that has something wins. */
-import { causeOf } from '../../lib/errors.ts';
-import type { Problem } from '../problem.ts';
-import type { Found } from '../user-data.ts';
+/** The table of datasources, and which of them are to be asked; `probe.ts` asks them. */
+import { suggest } from '../../lib/suggest.ts';
+import { printableKey, type Problem } from '../problem.ts';
+import { aliyun } from './aliyun.ts';
+import { azure } from './azure.ts';
+import { cloudstack } from './cloudstack.ts';
 import { configDrive } from './config-drive.ts';
-import type { Datasource, DatasourceContext, Volumes } from './datasource.ts';
+import type { Datasource, Facts } from './datasource.ts';
+import { digitalocean } from './digitalocean.ts';
+import { ec2 } from './ec2.ts';
+import { exoscale } from './exoscale.ts';
+import { file } from './file.ts';
+import { fwCfg } from './fw-cfg.ts';
+import { gce } from './gce.ts';
+import { nocloud, nocloudNet, proxmox } from './nocloud.ts';
+import { openstack } from './openstack.ts';
+import { packet } from './packet.ts';
+import { smbios } from './smbios.ts';
+import { tftp } from './tftp.ts';
+import { cmdline, shownUrl, url } from './url.ts';
+import { vmware, vmwareUrl } from './vmware.ts';
 
-export const datasources: readonly Datasource[] = [configDrive];
+export const datasources: readonly Datasource[] = [
+  configDrive, nocloud, smbios, fwCfg, vmware, proxmox, file,
+  cmdline, url, tftp, nocloudNet, vmwareUrl,
+  ec2, gce, azure, digitalocean, openstack, aliyun, exoscale, cloudstack, packet,
+];
 
-export interface Probe {
-  readonly found: Found | undefined;
-  readonly problems: readonly Problem[];
+/** A datasource to be asked. */
+export interface Choice {
+  readonly datasource: Datasource;
+  readonly argument: string | undefined;
+  /** As `rancher.cloud_init.datasources` says it, without what may be secret. */
+  readonly source: string;
+  /** Whether somebody named it, rather than `*`. */
+  readonly named: boolean;
 }
 
-export interface ProbeOptions {
-  /** `rancher.cloud_init.datasources`: names, with an argument behind a colon. `*` is all of them. */
-  readonly names: readonly string[];
-  readonly volumes: Volumes;
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-  readonly table?: readonly Datasource[];
-}
-
-/** Never throws; a datasource that fails is a problem, one that has nothing is not. */
-export async function probeDatasources(options: ProbeOptions): Promise<Probe> {
-  const { names, volumes, timeoutMs, table = datasources } = options;
+/**
+ * Those that `rancher.cloud_init.datasources` names (an argument stands behind a colon) and that can be asked at all. `*` is
+ * all of them; when the firmware says what machine this is, only those of that kind.
+ */
+export function chooseDatasources(names: readonly string[], facts: Facts, table: readonly Datasource[] = datasources): { choices: Choice[]; problems: Problem[] } {
   const problems: Problem[] = [];
-  const ended = new AbortController();
-  const parts = [ended.signal, AbortSignal.timeout(timeoutMs), ...(options.signal === undefined ? [] : [options.signal])];
-  const context: DatasourceContext = { volumes, signal: AbortSignal.any(parts) };
-
-  const chosen = names.includes('*') ? table.map(({ name }) => name) : names;
-  const asked = chosen.map(async (spec) => {
-    const [name = '', ...rest] = spec.split(':');
-    const datasource = table.find((candidate) => candidate.name === name);
-    if (datasource === undefined) {
-      problems.push({ severity: 'warning', source: `datasource ${name}`, message: 'no such datasource, or not active yet' });
-      return undefined;
-    }
-    try {
-      return await datasource.fetch(rest.length === 0 ? undefined : rest.join(':'), context);
-    } catch (error) {
-      problems.push({ severity: 'error', source: `datasource ${name}`, message: causeOf(error) });
-      return undefined;
-    }
+  const chosen = names.flatMap((spec): Choice[] => {
+    const [name = ''] = spec.split(':', 1);
+    const argument = spec.includes(':') ? spec.slice(name.length + 1) : undefined;
+    if (name === '*') return recognised(facts, table).map((datasource) => ({ datasource, argument: undefined, source: datasource.name, named: false }));
+    const found = table.filter((datasource) => datasource.name === name);
+    if (found.length === 0) problems.push(unknownName(name, table));
+    return found.map((datasource) => ({ datasource, argument, source: argument === undefined ? name : `${name}:${shownUrl(argument)}`, named: true }));
   });
-  const found = await firstFound(asked, context.signal);
-  ended.abort();
-  return { found, problems };
+  // Named as well as meant by `*`: asked once, with its argument.
+  const isRepeated = ({ datasource, named }: Choice): boolean => !named && chosen.some((other) => other.named && other.datasource === datasource);
+  return { choices: chosen.filter((choice) => !isRepeated(choice) && (choice.datasource.applies?.(choice.argument, facts) ?? true)), problems };
 }
 
-/** The first that has something; undefined when none has, or when time is up. */
-async function firstFound(asked: readonly Promise<Found | undefined>[], signal: AbortSignal): Promise<Found | undefined> {
-  if (signal.aborted) return undefined;
-  const timeUp = new Promise<undefined>((resolve) => { signal.addEventListener('abort', () => { resolve(undefined); }, { once: true }); });
-  const winner = Promise.any(asked.map(async (one) => (await one) ?? Promise.reject(new Error('nothing here')))).catch(() => undefined);
-  return Promise.race([winner, timeUp]);
+function recognised({ dmi }: Facts, table: readonly Datasource[]): Datasource[] {
+  const verdict = ({ recognise }: Datasource) => recognise?.(dmi);
+  const isCertain = table.some((datasource) => verdict(datasource) === 'yes');
+  return table.filter((datasource) => verdict(datasource) !== 'no' && !(isCertain && datasource.needs === 'network' && verdict(datasource) === 'perhaps'));
+}
+
+function unknownName(name: string, table: readonly Datasource[]): Problem {
+  const meant = suggest(name, table.map((datasource) => datasource.name));
+  return { severity: 'warning', source: `datasource ${printableKey(name)}`, message: `no such datasource${meant === undefined ? '' : `; did you mean "${meant}"?`}` };
 }

@@ -1,29 +1,18 @@
-/** Puts the configuration into effect: names, kernel settings, modules, and what the console is told. */
-import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
-import { join } from 'node:path';
+/** Puts the configuration into effect at boot, and loads what the kernel needs. */
+import { symlink } from 'node:fs/promises';
 import { causeOf } from '../../lib/errors.ts';
 import { run, tryRun } from '../../sys/exec.ts';
 import { loadDrivers } from '../../sys/drivers.ts';
-import { exists, readTextFile, writeFileAtomic } from '../../sys/files.ts';
-import { paths, type Machine } from '../machine.ts';
-
-/** Kernel settings of the system itself; `rancher.sysctl` may set others or these again. */
-const sysctls: Readonly<Record<string, string>> = {
-  'net.ipv4.ip_forward': '1',
-  'net.ipv6.conf.all.forwarding': '1',
-  // Forwarding turns off the acceptance of router advertisements unless it is asked for explicitly.
-  'net.ipv6.conf.all.accept_ra': '2',
-  'kernel.dmesg_restrict': '1',
-  'kernel.kptr_restrict': '1',
-  'vm.min_free_kbytes': String(minFreeKb(totalmem() / 1024)),
-};
-
-/**
- * What the kernel keeps free for itself, by its own formula (mm/page_alloc.c, in KiB). A kernel built for huge pages
- * everywhere raises that to 45 MB and more at boot, of which a small machine sees nothing again.
- */
-function minFreeKb(memoryKb: number): number { return Math.min(Math.max(Math.floor(Math.sqrt(memoryKb * 16)), 128), 262_144); }
+import { readTextFile } from '../../sys/files.ts';
+import { adoptApplied, note, saveApplied, tell } from '../apply/applied.ts';
+import { modulesPart, sysctlPart } from '../apply/kernel.ts';
+import { mountRemaining } from '../apply/mounts.ts';
+import { parts } from '../apply/parts.ts';
+import { startSwap } from '../apply/swap.ts';
+import { makeImageHomes } from '../apply/users.ts';
+import { filesPart, strayFiles } from '../apply/write-files.ts';
+import { enforceModuleSignatures } from '../hardening.ts';
+import type { Machine } from '../machine.ts';
 
 /**
  * What the user plane needs and cannot load itself, being nobody on the machine. The kernel's own auto-loading does not
@@ -32,16 +21,32 @@ function minFreeKb(memoryKb: number): number { return Math.min(Math.max(Math.flo
 const planeModules = [
   'overlay', 'bridge', 'br_netfilter', 'veth', 'nf_conntrack', 'nf_nat', 'nf_tables', 'nft_compat', 'nft_chain_nat', 'nft_nat', 'nft_masq',
   'nft_fib_inet', 'nft_fib_ipv4', 'nft_fib_ipv6', 'nft_ct', 'nft_reject_inet', 'xt_addrtype', 'xt_conntrack', 'xt_MASQUERADE', 'xt_nat', 'xt_mark', 'xt_tcpudp', 'xt_comment', 'xt_multiport',
-  'tun', 'fuse',
+  'nft_socket', 'tun', 'fuse',
 ];
 
+/** The same for what few containers need: networks and published ports of a swarm. Nothing waits for them. */
+const swarmModules = ['vxlan', 'ip_vs', 'ip_vs_rr', 'xt_ipvs', 'xt_REDIRECT'];
+
+/** All that must be as the configuration says before the first service starts. A supervisor that takes over changes nothing. */
 export async function applySettings(machine: Machine): Promise<void> {
+  // Before anything of the configuration's could load one.
+  await enforceModuleSignatures(machine);
   await run('ip', ['link', 'set', 'lo', 'up']);
   // Programs log there, in the console's /dev as well, which is the machine's; there is a socket once syslog runs.
   await symlink('/run/syslog/log', '/dev/log').catch(() => undefined);
-  await applyHostname(machine);
-  await applySysctls(machine);
-  await writeConsoleFiles(machine);
+  const takesOver = await adoptApplied(machine);
+  const settings = machine.applied ?? machine.settings;
+  for (const part of parts) await part.adopt?.(settings);
+  if (takesOver) {
+    for (const [part, state] of Object.entries(machine.unfinished)) if (state === '') machine.warnings.set(`apply ${part}`, `Configuration: ${part} is not as configured; "ros config apply" tries again and says why.`);
+    return;
+  }
+  await makeImageHomes().catch((error: unknown) => { machine.log.warn(`homes: ${causeOf(error)}`); });
+  await Promise.all(parts.map(async (part) => {
+    try { await part.boot?.(machine, settings); } catch (error) { note(machine, part.name, [causeOf(error)]); }
+  }));
+  machine.applied = settings;
+  await saveApplied(machine).catch((error: unknown) => { machine.log.warn(`config: ${causeOf(error)}`); });
 }
 
 /** One modprobe for all: each start of a program costs more than the loading. */
@@ -50,10 +55,6 @@ export async function loadModules(machine: Machine): Promise<void> {
   await loadDrivers();
   const { code, stderr } = await tryRun('modprobe', ['-a', ...planeModules], { timeoutMs: 60_000 });
   if (code !== 0) machine.log.warn(`modules: ${stderr.trim().replaceAll('\n', '; ')}`);
-  for (const line of machine.settings.modules) {
-    const result = await tryRun('modprobe', line.trim().split(/\s+/), { timeoutMs: 30_000 });
-    if (result.code !== 0) machine.warnings.set(`module ${line}`, `Kernel module "${line}" could not be loaded: ${result.stderr.trim()}`);
-  }
 }
 
 /** What the processor's features bring, faster cryptography above all. Nothing waits for it, and its self-tests take seconds. */
@@ -64,50 +65,16 @@ export async function loadProcessorModules(machine: Machine): Promise<void> {
   machine.log.debug('modules: loaded what the processor brings');
 }
 
-async function applyHostname({ settings }: Machine): Promise<void> {
-  await writeFile('/proc/sys/kernel/hostname', settings.hostname);
-  await mkdir(paths.runtimeEtc, { recursive: true });
-  // The network container leaves a name that somebody chose alone, and takes the DHCP server's in place of a default.
-  await writeFileAtomic(join(paths.runtimeEtc, 'hostname.source'), settings.hostnameIsSet ? 'config\n' : 'default\n', 0o644);
-  await writeFileAtomic(join(paths.runtimeEtc, 'hostname'), `${settings.hostname}\n`, 0o644);
-  // There before any container: a runtime that finds no file to mount over makes one that only root can read.
-  const resolver = join(paths.runtimeEtc, 'resolv.conf');
-  if (!(await exists(resolver))) await writeFileAtomic(resolver, '', 0o644);
-  await writeFileAtomic(join(paths.runtimeEtc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${settings.hostname}\n::1 localhost ip6-localhost ip6-loopback\n`, 0o644);
-}
-
-async function applySysctls(machine: Machine): Promise<void> {
-  for (const [key, value] of Object.entries({ ...sysctls, ...machine.settings.sysctl })) {
-    const path = `/proc/sys/${key.split('.').join('/')}`;
-    try {
-      if (key.includes('..') || key.includes('/')) throw new Error('not a name of a kernel setting');
-      await writeFile(path, value);
-    } catch (error) {
-      machine.log.warn(`sysctl: cannot set "${key}": ${causeOf(error)}`);
-      if (key in machine.settings.sysctl) machine.warnings.set(`sysctl ${key}`, `Kernel setting "${key}" could not be set: ${causeOf(error)}`);
-    }
+/** What needs a device that is slow, the network or the disk for a while. Nothing waits for it. */
+export async function finishSettings(machine: Machine): Promise<void> {
+  await tryRun('modprobe', ['-qa', ...swarmModules], { timeoutMs: 60_000 });
+  // A setting of a module that was not loaded yet.
+  for (const part of [modulesPart, sysctlPart]) {
+    if (machine.unfinished[part.name] === undefined || machine.applied === undefined) continue;
+    await part.boot?.(machine, machine.applied).then(() => tell(machine, part.name, []), (error: unknown) => tell(machine, part.name, [causeOf(error)]));
   }
+  void mountRemaining(machine);
+  void startSwap(machine);
+  const stray = strayFiles(machine, machine.applied ?? machine.settings);
+  if (stray.length > 0) await tell(machine, filesPart.name, stray);
 }
-
-/** What the console's entry reads (ARCHITECTURE.md): a directory of its own that only root may look into. */
-async function writeConsoleFiles({ settings }: Machine): Promise<void> {
-  await mkdir(paths.console, { recursive: true });
-  await chmod(paths.console, 0o700);
-  await writeFileAtomic(join(paths.console, 'authorized_keys'), lines(settings.sshAuthorizedKeys), 0o600);
-  await writeFileAtomic(join(paths.console, 'autologin'), lines(settings.autologin), 0o600);
-  if (settings.password === undefined) await rm(join(paths.console, 'password'), { force: true });
-  else await writeFileAtomic(join(paths.console, 'password'), `rancher:${settings.password}\n`, 0o600);
-  for (const type of Object.keys(settings.ssh.keys)) await writeHostKey(type, settings.ssh.keys[type] ?? '');
-}
-
-/** Host keys that RancherOS kept in its cloud-config go where ours are; `<type>` is private, `<type>-pub` public. */
-async function writeHostKey(type: string, text: string): Promise<void> {
-  const match = /^(rsa|ecdsa|ed25519)(-pub)?$/.exec(type);
-  if (match === null || text.trim() === '') return;
-  const directory = '/var/lib/rancher/ssh';
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const isPublic = match[2] !== undefined;
-  await writeFileAtomic(join(directory, `ssh_host_${match[1]}_key${isPublic ? '.pub' : ''}`), `${text.trim()}\n`, isPublic ? 0o644 : 0o600);
-}
-
-function lines(entries: readonly string[]): string { return entries.map((entry) => `${entry}\n`).join(''); }

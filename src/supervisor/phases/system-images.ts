@@ -20,16 +20,21 @@ export async function attachSystemImages(machine: Machine): Promise<void> {
   const text = await readTextFile(`${paths.share}/images/system.json`, fileLimit);
   if (text === undefined) throw new RosError('ERR_ROS_IMAGES', 'cannot attach system images: the root image carries none');
   const content = createHash('sha256').update(text).digest('hex');
-  if ((await readTextFile(stamp, fileLimit))?.trim() === content) return;
+  const references = join(paths.systemData, 'image/overlay2/repositories.json');
+  const known = parse(await readTextFile(references, fileLimit));
+  // Without a whole list of names dockerd does not start; and of a disk that had to be mended no file is sure.
+  if (known !== undefined && !wasMended(machine.state) && (await readTextFile(stamp, fileLimit))?.trim() === content) return;
   const list = JSON.parse(text) as ImageList;
   await dropStaleLayers();
   await Promise.all(dataRootEntries(list).map(write));
-  const references = join(paths.systemData, 'image/overlay2/repositories.json');
-  await writeFileAtomic(references, repositories(list, parse(await readTextFile(references, fileLimit)), ours), 0o600);
+  await writeFileAtomic(references, repositories(list, known, ours), 0o600);
   if (machine.state.kind === 'disk') await run('sync', ['-f', paths.systemData], { timeoutMs: 120_000 });
   await writeFileAtomic(stamp, `${content}\n`, 0o600);
   machine.log.info(`system-images: ${Object.keys(list.images).length} attached`);
 }
+
+/** The note of a disk in use says what was mended on it (or which of two was taken: then this is done once too often). */
+function wasMended({ kind, note }: Machine['state']): boolean { return kind === 'disk' && note !== undefined; }
 
 async function write(entry: Entry): Promise<void> {
   const path = join(paths.systemData, entry.path);

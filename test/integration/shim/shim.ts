@@ -6,17 +6,16 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const sources = join(import.meta.dirname, '../../../initramfs');
-const parts = (boot: string): string[] =>
-  [join(sources, 'init.c'), boot, join(sources, 'end.c'), join(sources, 'log.c')];
+const parts = (...names: string[]): string[] => names.map((name) => join(sources, name));
 
 /** The product's binary, with the flags of initramfs/README.md. */
 export function buildProduct(directory: string): string {
-  return build(join(directory, 'init'), parts(join(sources, 'boot.c')));
+  return build(join(directory, 'init'), parts('init.c', 'boot.c', 'root.c', 'verity.c', 'end.c', 'log.c'));
 }
 
 /** The same with the tests' boot.c. */
 export function buildForTests(directory: string): string {
-  return build(join(directory, 'init-under-test'), parts(join(import.meta.dirname, 'boot.c')));
+  return build(join(directory, 'init-under-test'), [...parts('init.c', 'end.c', 'log.c'), join(import.meta.dirname, 'boot.c')]);
 }
 
 function build(output: string, inputs: string[]): string {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BootReport, MachineStatus } from '../../../src/api/types.ts';
+import { multiCallNames } from '../../../src/cli/main.ts';
 import { lines, ros, serve, service, temporaryDirectory } from './support.ts';
 
 describe('ros -v and ros os version', () => {
@@ -109,5 +110,12 @@ describe('ros wait-for-docker', () => {
     expect(await ros('wait-for-docker -t 0', '/nonexistent')).toMatchObject({
       code: 1, stderr: 'ros: cannot reach Docker at "/nonexistent/docker.sock": nothing after 0 s\nhint: sudo ros service list\n',
     });
+  });
+});
+
+describe('a name that is a command of its own', () => {
+  it('is a link to ros in the console', () => {
+    const image = readFileSync(join(import.meta.dirname, '../../../system-services/console/image.yml'), 'utf8');
+    for (const name of multiCallNames) expect(image).toMatch(new RegExp(`^  usr/s?bin/${name}: (?:\\.\\./bin/)?ros$`, 'm'));
   });
 });

@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import type { ServiceStatus } from '../../../src/api/types.ts';
 import type { Io } from '../../../src/cli/io.ts';
 import { runCli } from '../../../src/cli/main.ts';
+import { readBounded } from '../../../src/cli/read-bounded.ts';
 
 /** A value is answered as JSON; a function answers by itself. */
 export type Answer = ((request: IncomingMessage, response: ServerResponse) => void) | object;
@@ -61,17 +62,26 @@ export function lines(...values: object[]) {
   };
 }
 
-export interface Run { code: number; stdout: string; stderr: string; signals: string[] }
+export interface Run { code: number; stdout: string; stderr: string; signals: string[]; programs?: { program: string; args: readonly string[]; env: NodeJS.ProcessEnv }[] }
 
 export const now = new Date('2026-08-01T12:00:00Z');
 
-/** Runs `ros` with these words. `onPrint` sees all of stdout whenever there is more of it. */
-export async function ros(words: string, socketPath: string, over: Partial<Io> & { onPrint?: (stdout: string) => void } = {}): Promise<Run> {
+interface Over extends Partial<Omit<Io, 'stdin' | 'stdout' | 'stderr'>> {
+  /** Sees all of stdout whenever there is more of it. */
+  readonly onPrint?: (stdout: string) => void;
+  /** What somebody types, or what comes in. */
+  readonly stdin?: string;
+  /** Whether all three are a terminal. */
+  readonly isTty?: boolean;
+}
+
+/** Runs `ros` with these words. */
+export async function ros(words: string, socketPath: string, { onPrint, stdin, isTty = false, ...over }: Over = {}): Promise<Run> {
   const run: Run = { code: -1, stdout: '', stderr: '', signals: [] };
   const io: Io = {
-    stdout: { async write(text) { run.stdout += text; over.onPrint?.(run.stdout); } },
-    stderr: { async write(text) { run.stderr += text; } },
-    isTty: false,
+    stdin: { isTty, read: async (limit) => readBounded(async function* () { yield stdin ?? ''; }(), limit), readLine: async () => stdin?.split('\n')[0] },
+    stdout: { isTty, async write(text) { run.stdout += text; onPrint?.(run.stdout); } },
+    stderr: { isTty, async write(text) { run.stderr += text; } },
     columns: 80,
     euid: 0,
     signal: new AbortController().signal,
@@ -80,6 +90,8 @@ export async function ros(words: string, socketPath: string, over: Partial<Io> &
     dockerSocketPath: '/nonexistent/docker.sock',
     version: 'v0.1.0',
     signalInit: async (signal) => { run.signals.push(signal); },
+    runProgram: async (program, args, env) => { (run.programs ??= []).push({ program, args, env }); return 0; },
+    environment: { PATH: '/usr/bin' },
     ...over,
   };
   run.code = await runCli(words === '' ? [] : words.split(' '), io);

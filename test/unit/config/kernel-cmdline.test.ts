@@ -74,7 +74,7 @@ describe('kernel parameters', () => {
     const { config, problems } = configOf('rancher.pasword=hunter2 rancher.ssh.port=hunter2');
     expect(config.rancher).toEqual({ ssh: {} });
     expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
-      'rancher.pasword: unknown key; did you mean "password"?', 'rancher.ssh.port: expected number, received string',
+      'rancher.ssh.port: expected number, received string', 'rancher.pasword: unknown key; did you mean "password"?',
     ]);
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });

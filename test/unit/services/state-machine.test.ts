@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backoffMs, initialLife, isReady, parkAfter, step, type Life, type LifeEvent, type LifeRules } from '../../../src/services/state-machine.ts';
 
-const rules: LifeRules = { oneshot: false, hasHealthcheck: false, jitter: 0 };
+const rules: LifeRules = { oneshot: false, hasHealthcheck: false, restart: { when: 'always' }, jitter: 0 };
 
 function after(events: readonly LifeEvent[], withRules: LifeRules = rules): Life {
   return events.reduce((life, event) => step(life, event, withRules).life, initialLife);

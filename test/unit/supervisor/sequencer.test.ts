@@ -46,7 +46,7 @@ describe('a sequence', () => {
 
 describe('the boot', () => {
   it('has its phases in the documented order, every task with a name', () => {
-    expect(bootSequence.map(({ name }) => name)).toEqual(['config', 'state', 'system-docker', 'system-services', 'user-docker', 'late']);
+    expect(bootSequence.map(({ name }) => name)).toEqual(['config', 'recovery', 'state', 'bootcmd', 'system-docker', 'system-services', 'user-docker', 'late']);
     for (const { tasks } of bootSequence) for (const task of tasks) expect(taskName(task)).toMatch(/^[a-z-]{5,}$/);
   });
 });

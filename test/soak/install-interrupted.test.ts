@@ -1,0 +1,48 @@
+/** Too long for every run (`make soak`): an installation that loses its power ten times at random moments, and is begun again each time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, expect, test } from 'vitest';
+import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
+import { firmware, medium, startFrom } from '../lib/media.ts';
+import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
+
+const rounds = 10;
+/** An undisturbed one takes about so long (emulated). */
+const wholeMs = 24_000;
+
+let machine: Machine | undefined;
+showConsoleOnFailure(() => machine);
+afterAll(async () => { await machine?.kill(); });
+
+async function fromIso(disk: string): Promise<Machine> {
+  machine = await Machine.start({ name: 'soak-install', disk, config: 'hostname: whole\n', memoryMb: 1024, change: startFrom({ firmware: firmware('bios', 'soak-install'), drive: { file: medium('iso'), format: 'raw', bus: 'cd' } }) });
+  await machine.waitForSsh();
+  return machine;
+}
+
+test('ros install, interrupted ten times, then whole', async () => {
+  const disk = freshDisk('soak-install');
+  for (let round = 1; round <= rounds; round += 1) {
+    const cd = await fromIso(disk);
+    const mark = cd.console.mark();
+    let answer = 'none';
+    void cd.run('sudo ros install -d /dev/vda -f --no-reboot').then(({ code, stderr }) => { answer = `${code}: ${stderr.trim()}`; }, () => undefined);
+    await cd.until('the installation to begin', 120_000, () => Promise.resolve(/install: /.test(cd.console.text.slice(mark)) || answer !== 'none'));
+    expect(answer, 'an end before the cut').toBe('none');
+    const afterMs = Math.round(Math.random() * wholeMs);
+    await sleep(afterMs);
+    const steps = [...cd.console.text.slice(mark).matchAll(/install: (.*)/g)].map(([, step]) => step?.trim());
+    await cd.kill();
+    console.log(`cut ${round}: ${afterMs} ms after it began; ${steps.at(-1) ?? ''}`);
+  }
+  {
+    const cd = await fromIso(disk);
+    await cd.ok('sudo ros install -d /dev/vda -f --no-reboot', { timeoutMs: 600_000 });
+    await cd.powerOff();
+    expectCleanConsole(cd);
+  }
+  machine = await Machine.start({ name: 'soak-installed', rawConfig: false, change: startFrom({ firmware: firmware('uefi', 'soak-installed'), drive: { file: diskFile(disk), format: 'raw', bus: 'nvme', cache: 'unsafe' } }) });
+  await machine.waitForBoot();
+  expect(await machine.ok('hostname')).toBe('whole');
+  expect(await machine.ok('sudo nsenter -t 1 -m findmnt -no LABEL /state')).toBe('RANCHER_STATE');
+  expectCleanConsole(machine);
+}, 3_600_000);

@@ -1,0 +1,73 @@
+/** The build's cuts, made in the Node that runs this: it is the one that the product is made of. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ElfImage } from '../../../scripts/lib/elf-image.ts';
+import { dropExports, symbolNames } from '../../../scripts/lib/trim-exports.ts';
+import { blankCodeCaches, blankTypeScriptCompiler, trapCompilers, trimIcu } from '../../../scripts/lib/trim-node.ts';
+
+const program = readFileSync(process.execPath);
+let folder = '';
+beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'trim-')); });
+afterAll(() => { rmSync(folder, { recursive: true }); });
+
+const save = (name: string, content: Buffer): string => {
+  const file = join(folder, name);
+  writeFileSync(file, content, { mode: 0o755 });
+  return file;
+};
+/** Calls and loops far beyond where V8 would compile, exceptions, regular expressions, garbage, texts by locale. */
+const busy = `
+  const fib = (n) => n < 2 ? n : fib(n - 1) + fib(n - 2);
+  let sum = fib(25);
+  for (let i = 0; i < 3e6; i += 1) sum = (sum + i * 3) | 0;
+  for (let i = 0; i < 1e5; i += 1) { try { if (i % 5 === 0) throw new Error('e' + i); } catch (error) { sum += error.message.length; } }
+  sum += [...'joe@example.com ann@x.org '.repeat(5000).matchAll(/(\\w+)@(\\w+)\\.(com|org)/giu)].length;
+  for (let i = 0; i < 20; i += 1) JSON.parse(JSON.stringify(Array.from({ length: 1e4 }, (_, at) => ({ at, text: 'k' + at }))));
+  sum += require('crypto').createHash('sha256').update(String(sum)).digest()[0] + new Intl.NumberFormat('en').format(1234.5).length;
+  console.log(sum, new URL('http://bücher.example').host, 'x'.localeCompare('y'));
+`;
+
+describe('a Node that never compiles', () => {
+  let node = '';
+  beforeAll(() => {
+    const binary = Buffer.from(program);
+    expect(trimIcu(binary)).toBeGreaterThan(25_000_000);
+    expect(blankTypeScriptCompiler(binary)).toBeGreaterThan(3_000_000);
+    expect(blankCodeCaches(binary)).toBeGreaterThan(3_000_000);
+    expect(trapCompilers(binary, new ElfImage(program).functions())).toBeGreaterThan(10_000_000);
+    node = save('node', binary);
+  }, 60_000);
+
+  it('does without the compilers and the caches what it does with them', () => {
+    const [whole, trimmed] = [process.execPath, node].map((one) => execFileSync(one, ['--jitless', '-e', busy], { encoding: 'utf8' }));
+    expect(trimmed).toBe(whole);
+  }, 60_000);
+
+  it('stops at once when it is let to compile: the compilers are gone, not merely asleep', () => {
+    expect(spawnSync(node, ['-e', busy]).signal).toBe('SIGTRAP');
+  });
+});
+
+describe('a program that exports to nobody', () => {
+  it('starts, and has kept what a library may look for', () => {
+    const binary = Buffer.from(program);
+    const kept = new Set(['malloc', 'stderr', 'napi_create_object']);
+    expect(dropExports(binary, (name) => kept.has(name))).toBeGreaterThan(30_000);
+    const left = symbolNames(binary);
+    expect(left).toContain('napi_create_object');
+    expect(left).toContain('stderr');
+    expect(left.filter((name) => name !== '').length).toBeLessThan(1000);
+    const file = save('unexported', binary);
+    expect(execFileSync(file, ['-p', '6 * 7'], { encoding: 'utf8' })).toBe('42\n');
+  }, 60_000);
+
+  it('is the same when nothing is dropped', () => {
+    const binary = Buffer.from(program);
+    expect(dropExports(binary, () => true)).toBe(0);
+    expect(symbolNames(binary)).toEqual(symbolNames(program));
+    expect(binary.equals(program)).toBe(true);
+  }, 60_000);
+});
