@@ -12,7 +12,10 @@ export function loadDrivers(): Promise<void> {
   return loading;
 }
 
+/** Power buttons, too: one that is pressed before its driver is there has not been pressed. */
+const devices = ['pci/devices/*', 'virtio/devices/*', 'scsi/devices/*', 'usb/devices/*', 'acpi/devices/LNXPWRBN:*', 'acpi/devices/PNP0C0C:*'];
+
 async function load(): Promise<void> {
-  const round = 'cat /sys/bus/pci/devices/*/modalias /sys/bus/virtio/devices/*/modalias /sys/bus/scsi/devices/*/modalias /sys/bus/usb/devices/*/modalias 2>/dev/null | sort -u | xargs -r modprobe -abq';
+  const round = `cat ${devices.map((device) => `/sys/bus/${device}/modalias`).join(' ')} 2>/dev/null | sort -u | xargs -r modprobe -abq`;
   await tryRun('/bin/sh', ['-c', `${round}; ${round}; true`], { timeoutMs: 60_000 });
 }

@@ -5,6 +5,7 @@
 import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { bootParameters } from '../../src/api/schemas.ts';
 import type { MachineStatus } from '../../src/api/types.ts';
 import { webAddress, type Bus, type Firmware } from '../../scripts/qemu-args.ts';
 import { corralMachine } from '../../scripts/qemu-corral.ts';
@@ -67,6 +68,7 @@ describe('the ISO', () => {
     expect(await installed.ok('hostname')).toBe('settled');
     expect(await installed.ok('cat /proc/cmdline')).toMatch(/corral\.roothash=[0-9a-f]{64}.* corral\.test=kept corral\.later=yes/);
     expect(JSON.parse(await installed.ok('sudo ros config syslinux --json'))).toMatchObject({ device: '/dev/nvme0n1p2', parameters: ['corral.test=kept', 'corral.later=yes', 'rancher.dbug=1'] });
+    expect(bootParameters.safeParse(JSON.parse(await installed.ok('sudo ros api /v1/boot/parameters'))).error?.issues).toBeUndefined();
     const { state } = JSON.parse(await installed.ok('sudo ros status --json')) as MachineStatus;
     expect(state).toMatchObject({ kind: 'disk', device: '/dev/nvme0n1p5' });
     expectCleanConsole(installed);

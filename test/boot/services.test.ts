@@ -216,6 +216,11 @@ test('the answers of the control API are as its reference says', async () => {
   for (const [route, { answer, lines }] of Object.entries(reference)) {
     const [method, path = ''] = route.split(' ');
     if (method !== 'GET') continue;
+    // Only where "ros install" has been: asked about by media.test.ts.
+    if (path === '/v1/boot/parameters') {
+      expect((await machine.run(`sudo ros api ${path}`, slow)).stderr).toMatch(/no disk of this machine has a boot partition/);
+      continue;
+    }
     const text = await machine.ok(`sudo ros api '${path.replace(':name', 'greeter')}${questions[path] ?? ''}'`, slow);
     if (answer !== undefined) expect(z.safeParse(answer, JSON.parse(text)).error?.issues, `${route}: ${text.slice(0, 500)}`).toBeUndefined();
     for (const line of lines === undefined ? [] : text.split('\n').filter((one) => one !== '')) {

@@ -49,6 +49,7 @@ test('a disk that grew: its partition and filesystem follow; two of the same lab
   await grows.ok("echo broken | sudo tee /sys/fs/ext4/vdb2/trigger_fs_error");
   await grows.until('the warning that the disk has failed', grows.limit(45_000), async () => (await statusOf(grows)).warnings.some((warning) => /state disk \/dev\/vdb2 has met errors/.test(warning)));
   expect(await grows.ssh.login()).toMatch(/! The state disk \/dev\/vdb2 has met errors/);
+  await grows.waitForBoot(); // until then nobody may listen to the power button
   await grows.powerOff();
   expect(sfdisk('--verify', diskFile(disk))).toMatch(/No errors detected/);
 });

@@ -11,5 +11,6 @@ export function showConsoleOnFailure(machine: () => Machine | undefined): void {
 }
 
 export function expectCleanConsole(machine: Machine): void {
-  expect(machine.problems(), `crashes on the console, see ${machine.vm.consoleLog}`).toEqual([]);
+  const problems = machine.problems();
+  expect(problems, `crashes on the console, see ${machine.vm.consoleLog}:\n${problems.join('\n')}`).toEqual([]);
 }
