@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BuildContext } from '../../../scripts/lib/context.ts';
 import { createContext } from '../../../scripts/lib/context.ts';
+import { ensureHostTools } from '../../../scripts/lib/host-tools.ts';
 import { bootSector, coreImage } from '../../../scripts/lib/media/bootloader.ts';
 import { settleVhdFooter, settleVmdkDescriptor } from '../../../scripts/lib/media/disk.ts';
 import { formatFile, readFormats } from '../../../scripts/lib/media/formats.ts';
@@ -63,7 +64,8 @@ describe('GRUB for BIOS', () => {
 });
 
 describe('network boot', () => {
-  it('the root image and the initramfs are archives that the kernel unpacks one after the other', () => {
+  it('the root image and the initramfs are archives that the kernel unpacks one after the other', async () => {
+    await ensureHostTools([{ needs: 'cpio', from: 'cpio' }]);
     const folder = mkdtempSync(join(tmpdir(), 'pxe-'));
     const initramfs = makeCpio([{ path: 'init', kind: 'file', mode: 0o755, content: Buffer.from('shim') }]);
     const root = Buffer.from('a root image of odd length');
@@ -74,7 +76,7 @@ describe('network boot', () => {
     expect(readFileSync(join(folder, 'root.img'))).toEqual(root);
     expect(both.subarray(second)).toEqual(initramfs);
     rmSync(folder, { recursive: true });
-  });
+  }, 180_000);
 
   it('the script hands the kernel its parameters and UEFI the name of the initramfs', () => {
     expect(ipxeScript(['console=ttyS0', 'corral.roothash=ab'])).toMatch(/^#!ipxe\n(?:#.*\n)*kernel vmlinuz initrd=initramfs\.img console=ttyS0 corral\.roothash=ab\ninitrd initramfs\.img\nboot\n$/);
