@@ -103,14 +103,15 @@ export function refusals(path: string, devices: readonly BlockDevice[], { force 
     ...(device.readOnly ? [refuse('ERR_ROS_BAD_DEVICE', 'it can only be read')] : []),
     ...(device.sectorBytes === sectorBytes ? [] : [refuse('ERR_ROS_BAD_DEVICE', `its sectors have ${device.sectorBytes} bytes, only ${sectorBytes} are supported`)]),
     ...(device.bytes >= smallestDiskBytes ? [] : [refuse('ERR_ROS_DISK_TOO_SMALL', `it has ${inWords(device.bytes)}, at least ${inWords(smallestDiskBytes)} are needed`)]),
-    ...mounted.map(({ path: one, mountedAt }) => refuse('ERR_ROS_IN_USE', mountedAt.includes('[SWAP]') ? `"${one}" is in use as swap` : `"${one}" is mounted on "${mountedAt[0] ?? ''}"`, runsFromHere(mountedAt) ? 'this machine runs from it: start from another medium' : undefined)),
+    ...mounted.map(({ path: one, mountedAt }) => refuse('ERR_ROS_IN_USE', mountedAt.includes('[SWAP]') ? `"${one}" is in use as swap` : `"${one}" is mounted on "${mountedAt[0] ?? ''}"`, whatRunsFrom(mountedAt))),
     ...(mounted.length > 0 ? [] : held.map(({ path: one, type }) => refuse('ERR_ROS_IN_USE', `"${one}" (${type}) is made of it`))),
     ...(contents.length === 0 || force ? [] : [refuse('ERR_ROS_DISK_HAS_DATA', `there is something on it: ${contents.map(({ what }) => what).join('; ')}`, '-f writes over it: all of it is lost')]),
   ];
 }
 
-function runsFromHere(mountedAt: readonly string[]): boolean {
-  return mountedAt.some((point) => point === '/' || point === '/state' || point.startsWith('/run/corral/'));
+function whatRunsFrom(mountedAt: readonly string[]): string | undefined {
+  if (mountedAt.some((point) => point === '/' || point.startsWith('/run/corral/'))) return 'this machine runs from it: start from another medium';
+  return mountedAt.includes('/state') ? 'the state of this machine is on it: start again from a medium with "disks left alone" in its menu, or the kernel parameter rancher.state.dev=none' : undefined;
 }
 
 /** What is on a disk, a line each; nothing for a blank one. */

@@ -28,7 +28,11 @@ const variants: readonly Variant[] = [
   { id: 'debug', title: 'debug', parameters: ['rancher.debug=true', 'loglevel=7'], without: ['quiet'] },
   { id: 'recovery', title: 'recovery', parameters: ['rancher.recovery=true'] },
 ];
-const fromRam: Variant = { id: 'toram', title: 'from RAM, the medium can be removed', parameters: ['corral.toram'] };
+const ofIso: readonly Variant[] = [
+  { id: 'toram', title: 'from RAM, the medium can be removed', parameters: ['corral.toram'] },
+  // What is installed on one can be written over only when nothing uses it.
+  { id: 'nodisk', title: 'disks left alone', parameters: ['rancher.state.dev=none'] },
+];
 
 /** The disk that it is to be installed on may hold the same image, and would be in use. */
 const fromMedium = 'corral.root=medium';
@@ -42,7 +46,7 @@ const environmentPath = '/corral/grubenv';
 export function grubConfig({ medium, images, timeoutS = 3 }: GrubOptions): string {
   const [current, ...previous] = images;
   if (current === undefined) throw new RosError('ERR_ROS_INTERNAL', 'cannot write boot menu: there is no image to start');
-  const offered = medium === 'iso' ? [...variants, fromRam].map((variant) => ({ ...variant, parameters: [fromMedium, ...variant.parameters] })) : variants;
+  const offered = medium === 'iso' ? [...variants, ...ofIso].map((variant) => ({ ...variant, parameters: [fromMedium, ...variant.parameters] })) : variants;
   return [
     '# Written by CorralOS and again by each upgrade.' + (medium === 'disk' ? ` Kernel parameters of your own belong into ${globalConfigPath}.` : ''),
     `if [ ! -e ${current.folder}/vmlinuz ]; then search --no-floppy --set=root --label ${medium === 'iso' ? isoLabel : bootLabel}; fi`,

@@ -35,6 +35,8 @@ export interface MachineOptions extends Omit<CorralOptions, 'append' | 'config' 
   readonly ports?: readonly number[];
   /** Another machine than the one that QEMU starts the build's kernel in (test/lib/media.ts). */
   readonly change?: (spec: MachineSpec) => MachineSpec;
+  /** Typed at GRUB's menu as soon as it shows. */
+  readonly menuKeys?: string;
 }
 
 /**
@@ -64,7 +66,7 @@ export class Machine {
   }
 
   static async start(options: MachineOptions): Promise<Machine> {
-    const { name, disk, config = '', rawConfig, metaData, configDrive = 'iso', ports = [], append = [], change = (same) => same, ...rest } = options;
+    const { name, disk, config = '', rawConfig, metaData, configDrive = 'iso', ports = [], append = [], change = (same) => same, menuKeys, ...rest } = options;
     const key = sshKey(keyFile);
     const userData = rawConfig ?? `#cloud-config\nssh_authorized_keys:\n  - ${key}\n${config}`;
     const forwards = new Map<number, number>();
@@ -84,6 +86,7 @@ export class Machine {
     }));
     for (let attempt = 1; ; attempt += 1) {
       const vm = await Vm.start(spec, join(testDir, `${name}.console.log`));
+      if (menuKeys !== undefined) void vm.console.waitFor(/GNU GRUB[^]*CorralOS/, 60_000, 'the boot menu').then(() => { vm.type(menuKeys); }, () => undefined);
       if (await reachedInit(vm) || attempt === startsAtMost || !emulatorsFault(vm)) return new Machine(vm, forwards);
       console.log(`${name}: the emulator broke the kernel before init ran (int3 left behind by a code patch), started again`);
       await vm.kill();

@@ -51,6 +51,7 @@ describe('a disk is refused, whatever is said', () => {
 
   it('that the machine runs from, and says so', () => {
     expect(refusals('/dev/sdb', list(row('/dev/sdb', { mountpoints: ['/run/corral/medium'], fstype: 'iso9660' })), { force: true })).toMatchObject([{ code: 'ERR_ROS_IN_USE', hint: 'this machine runs from it: start from another medium' }]);
+    expect(refusals('/dev/sda', list(part({ mountpoints: ['/state'] })), { force: true })[0]?.hint).toMatch(/^the state of this machine is on it: .*rancher\.state\.dev=none$/);
   });
 
   it('with a hint at the disks that could be taken', () => {

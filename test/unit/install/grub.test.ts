@@ -24,6 +24,7 @@ describe('the boot menu', () => {
   it('of an ISO starts from the medium alone, can start from RAM, and reads nothing that only a disk has', () => {
     const text = grubConfig({ medium: 'iso', images: [{ ...image, folder: '/corral' }] });
     expect(entries(text)['CorralOS v0.1.0 (from RAM, the medium can be removed)']).toContain(' corral.toram ');
+    expect(entries(text)['CorralOS v0.1.0 (disks left alone)']).toContain(' rancher.state.dev=none ');
     expect(text).not.toMatch(/global\.cfg|grubenv/);
     expect(text).toContain('--label RancherOS');
     // A disk in the machine may hold the same image.
