@@ -1,10 +1,7 @@
-/** Logical volumes. */
+/** Logical volumes. Its settings are in the root image, /etc/lvm/lvm.conf: udev runs later. */
 import { runTool } from './exec.ts';
-
-/** udev runs later: the nodes in /dev are lvm's own to make. And it keeps copies of its metadata in /etc, which cannot be written. */
-const settings = 'activation { udev_sync = 0 udev_rules = 0 } backup { backup = 0 archive = 0 }';
 
 /** All groups that are whole. */
 export async function activateVolumes(): Promise<void> {
-  await runTool('lvm', ['vgchange', '--activate', 'ay', '--config', settings], { timeoutMs: 60_000 });
+  await runTool('lvm', ['vgchange', '--activate', 'ay'], { timeoutMs: 60_000 });
 }
