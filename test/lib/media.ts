@@ -28,6 +28,9 @@ export function firmware(kind: Firmware['kind'], name: string): Firmware {
   return { kind, nvram };
 }
 
+/** Keys for the ISO's menu: down to the last entry, and Enter. */
+export const disksLeftAlone = '\x05\r';
+
 export interface StartFrom {
   readonly firmware: Firmware;
   readonly drive?: Drive;

@@ -2,21 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
-import { firmware, medium, startFrom } from '../lib/media.ts';
+import { disksLeftAlone, firmware, medium, startFrom } from '../lib/media.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const rounds = 10;
 /** An undisturbed one takes about so long (emulated). */
 const wholeMs = 24_000;
 
-/** Down to the menu's last entry, and Enter: a cut after the very last step leaves a disk that would be in use. */
-const disksLeftAlone = '\x05\r';
-
 let machine: Machine | undefined;
 showConsoleOnFailure(() => machine);
 afterAll(async () => { await machine?.kill(); });
 
 async function fromIso(disk: string): Promise<Machine> {
+  // A cut after the very last step leaves a disk that would be in use.
   machine = await Machine.start({ name: 'soak-install', disk, menuKeys: disksLeftAlone, config: 'hostname: whole\n', memoryMb: 1024, change: startFrom({ firmware: firmware('bios', 'soak-install'), drive: { file: medium('iso'), format: 'raw', bus: 'cd' } }) });
   await machine.waitForSsh();
   expect(await machine.ok('cat /proc/cmdline')).toContain(' rancher.state.dev=none');
