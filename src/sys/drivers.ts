@@ -15,7 +15,15 @@ export function loadDrivers(): Promise<void> {
 /** Power buttons, too: one that is pressed before its driver is there has not been pressed. */
 const devices = ['pci/devices/*', 'virtio/devices/*', 'scsi/devices/*', 'usb/devices/*', 'acpi/devices/LNXPWRBN:*', 'acpi/devices/PNP0C0C:*'];
 
+/** By its path: busybox's shell and xargs would take their own modprobe, which reads all aliases as text. */
+const round = `cat ${devices.map((device) => `/sys/bus/${device}/modalias`).join(' ')} 2>/dev/null | sort -u | xargs -r /usr/sbin/modprobe -abq`;
+
+/** Once more, for a device that is still awaited. */
+export async function loadLateDrivers(): Promise<void> {
+  await loadDrivers();
+  await tryRun('/bin/sh', ['-c', `${round}; true`], { timeoutMs: 60_000 });
+}
+
 async function load(): Promise<void> {
-  const round = `cat ${devices.map((device) => `/sys/bus/${device}/modalias`).join(' ')} 2>/dev/null | sort -u | xargs -r modprobe -abq`;
   await tryRun('/bin/sh', ['-c', `${round}; ${round}; true`], { timeoutMs: 60_000 });
 }

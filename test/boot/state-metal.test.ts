@@ -19,7 +19,7 @@ test('RAID1 with one disk missing, LUKS on it, LVM in that: made in the recovery
     await maker.do(`printf ${passphrase} | cryptsetup open --key-file - /dev/md0 made`);
     await maker.do('lvm pvcreate /dev/mapper/made && lvm vgcreate vg /dev/mapper/made');
     await maker.do('lvm lvcreate -l 100%FREE -n state vg'); // would wait for udev for ever, but for our lvm.conf
-    await maker.do('mkfs.ext4 -q -L RANCHER_STATE /dev/mapper/vg-state && sync');
+    await maker.do('mke2fs -q -t ext4 -L RANCHER_STATE /dev/mapper/vg-state && mount /dev/mapper/vg-state /mnt && umount /mnt && sync'); // not busybox's
     await maker.do('lvm vgchange -an vg; cryptsetup close made; mdadm --stop /dev/md0');
   }
   await using taker = await bootMetal('metal-taker', disks.slice(0, 1), stateParameters);

@@ -3,7 +3,7 @@ import { causeOf } from '../../lib/errors.ts';
 import { disksUnder, isHeld } from '../../sys/block.ts';
 import { tellConsoles } from '../../sys/console.ts';
 import { filesystemType, formatExt4, isBlank, listDevices, type BlockDevice } from '../../sys/disk.ts';
-import { loadDrivers } from '../../sys/drivers.ts';
+import { loadDrivers, loadLateDrivers } from '../../sys/drivers.ts';
 import { exists } from '../../sys/files.ts';
 import { activateVolumes } from '../../sys/lvm.ts';
 import { mounts } from '../../sys/proc.ts';
@@ -38,7 +38,8 @@ export async function findState(machine: Machine, devices: readonly BlockDevice[
       case 'wait':
         if (waitUntilMs === undefined) await say(machine, `state: waiting up to ${waitMs / 1000} s for ${step.what}`);
         waitUntilMs ??= machine.clock.uptimeMs() + waitMs;
-        if (machine.clock.uptimeMs() > waitUntilMs) tried.add('wait'); else await machine.clock.sleep(pauseMs);
+        if (machine.clock.uptimeMs() > waitUntilMs) tried.add('wait');
+        else { await machine.clock.sleep(pauseMs); await loadLateDrivers(); }
         break;
       case 'drivers': tried.add('drivers'); await loadDrivers(); break;
       default: await build(machine, step, look);
