@@ -28,8 +28,8 @@ export function firmware(kind: Firmware['kind'], name: string): Firmware {
   return { kind, nvram };
 }
 
-/** Keys for the ISO's menu: down to the last entry, and Enter. */
-export const disksLeftAlone = '\x05\r';
+/** Keys for the ISO's menu: End, which is its last entry, and Enter. */
+export const disksLeftAlone = '\x1b[F\r';
 
 export interface StartFrom {
   readonly firmware: Firmware;

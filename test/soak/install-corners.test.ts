@@ -18,6 +18,7 @@ const runs = (program: string, ...args: string[]): void => { execFileSync(progra
 async function fromIso(disk: string, config: string): Promise<Machine> {
   machine = await Machine.start({ name: `${disk}-maker`, disk, config, memoryMb: 1024, menuKeys: disksLeftAlone, change: startFrom({ firmware: firmware('bios', disk), drive: { file: medium('iso'), format: 'raw', bus: 'cd' } }) });
   await machine.waitForBoot();
+  expect(await machine.ok('cat /proc/cmdline')).toContain(' rancher.state.dev=none');
   return machine;
 }
 
