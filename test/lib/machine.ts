@@ -86,7 +86,7 @@ export class Machine {
     }));
     for (let attempt = 1; ; attempt += 1) {
       const vm = await Vm.start(spec, join(testDir, `${name}.console.log`));
-      if (menuKeys !== undefined) void vm.console.waitFor(/GNU GRUB[^]*CorralOS/, 60_000, 'the boot menu').then(() => { vm.type(menuKeys); }, () => undefined);
+      if (menuKeys !== undefined) void vm.console.waitFor(/GNU GRUB/, 60_000, 'the boot menu').then(() => { vm.type(menuKeys); }, () => undefined);
       if (await reachedInit(vm) || attempt === startsAtMost || !emulatorsFault(vm)) return new Machine(vm, forwards);
       console.log(`${name}: the emulator broke the kernel before init ran (int3 left behind by a code patch), started again`);
       await vm.kill();
