@@ -24,7 +24,8 @@ export interface BlockDevice {
   readonly children: readonly BlockDevice[];
 }
 
-export const lsblkArguments: readonly string[] = ['--json', '--bytes', '--output', 'PATH,TYPE,SIZE,LOG-SEC,RO,MODEL,SERIAL,TRAN,MOUNTPOINTS'];
+/** A tree only when asked for one: without the column NAME lsblk lists partitions beside their disks. */
+export const lsblkArguments: readonly string[] = ['--json', '--bytes', '--tree=PATH', '--output', 'PATH,TYPE,SIZE,LOG-SEC,RO,MODEL,SERIAL,TRAN,MOUNTPOINTS'];
 
 /** What blkid finds on a device. lsblk would ask udev, which may not have looked yet: a full disk must not pass for a blank one. */
 export type Signature = Pick<BlockDevice, 'table' | 'filesystem' | 'label' | 'partitionLabel' | 'uuid'>;
@@ -103,13 +104,17 @@ export function refusals(path: string, devices: readonly BlockDevice[], { force 
     ...(device.readOnly ? [refuse('ERR_ROS_BAD_DEVICE', 'it can only be read')] : []),
     ...(device.sectorBytes === sectorBytes ? [] : [refuse('ERR_ROS_BAD_DEVICE', `its sectors have ${device.sectorBytes} bytes, only ${sectorBytes} are supported`)]),
     ...(device.bytes >= smallestDiskBytes ? [] : [refuse('ERR_ROS_DISK_TOO_SMALL', `it has ${inWords(device.bytes)}, at least ${inWords(smallestDiskBytes)} are needed`)]),
-    ...mounted.map(({ path: one, mountedAt }) => refuse('ERR_ROS_IN_USE', mountedAt.includes('[SWAP]') ? `"${one}" is in use as swap` : `"${one}" is mounted on "${mountedAt[0] ?? ''}"`, whatRunsFrom(mountedAt))),
+    ...mounted.map(({ path: one, mountedAt }) => refuse('ERR_ROS_IN_USE', mountedAt.includes('[SWAP]') ? `"${one}" is in use as swap` : `"${one}" is mounted on "${mountPoint(mountedAt)}"`, whatRunsFrom(mountedAt))),
     ...(mounted.length > 0 ? [] : held.map(({ path: one, type }) => refuse('ERR_ROS_IN_USE', `"${one}" (${type}) is made of it`))),
     ...(contents.length === 0 || force ? [] : [refuse('ERR_ROS_DISK_HAS_DATA', `there is something on it: ${contents.map(({ what }) => what).join('; ')}`, '-f writes over it: all of it is lost')]),
   ];
 }
 
-function whatRunsFrom(mountedAt: readonly string[]): string | undefined {
+/** The one to name: the state partition is mounted on many folders. */
+export function mountPoint(mountedAt: readonly string[]): string { return ['/', '/state'].find((point) => mountedAt.includes(point)) ?? mountedAt[0] ?? ''; }
+
+/** What to do about a disk that this machine runs from. */
+export function whatRunsFrom(mountedAt: readonly string[]): string | undefined {
   if (mountedAt.some((point) => point === '/' || point.startsWith('/run/corral/'))) return 'this machine runs from it: start from another medium';
   return mountedAt.includes('/state') ? 'the state of this machine is on it: start again from a medium with "disks left alone" in its menu, or the kernel parameter rancher.state.dev=none' : undefined;
 }
@@ -122,7 +127,7 @@ export function contentsOf(device: BlockDevice): readonly { readonly path: strin
       ...(one.label === '' ? [] : [`labelled "${one.label}"`]),
       ...(one.partitionLabel === '' || one.partitionLabel === one.label ? [] : [`named "${one.partitionLabel}"`]),
       ...(one.table !== '' && one === device ? [`a ${one.table === 'dos' ? 'MBR' : one.table.toUpperCase()} partition table`] : []),
-      ...(one.mountedAt.length === 0 ? [] : [`in use (${one.mountedAt.join(', ')})`]),
+      ...(one.mountedAt.length === 0 ? [] : [`in use (${mountPoint(one.mountedAt)})`]),
     ];
     if (is.length === 0 && one === device) return [];
     return [{ path: one.path, what: `${one.path} ${inWords(one.bytes)}${is.length === 0 ? '' : ` ${is.join(', ')}`}` }];

@@ -10,7 +10,7 @@ import { run } from '../sys/exec.ts';
 import { readBytes, writeFileAtomic } from '../sys/files.ts';
 import { bootFiles, checkBootPartition, fillBootPartition, makeFolders, mtools, notAsWritten, type BootPartition } from './boot-partition.ts';
 import { coreAt, corePlace, bootSectorFor, type CorePlace } from './core-place.ts';
-import { inWords, withChildren, type BlockDevice } from './disks.ts';
+import { inWords, mountPoint, whatRunsFrom, withChildren, type BlockDevice } from './disks.ts';
 import { bootLabel, mib, stateLabel, type PartitionPlan } from './layout.ts';
 import { checkMedium, eachChunk, hashRange, neededFiles, readRelease, wanted, type Release } from './release.ts';
 import { rootArchive } from './root-archive.ts';
@@ -64,7 +64,9 @@ export function ownPartitions(devices: readonly BlockDevice[], release: Release,
   if (boot.device.bytes < needed) throw tooSmall(boot.device, needed);
   for (const { device } of [state, boot, ...(slot === undefined ? [] : [slot])]) {
     const held = withChildren(device).find(({ mountedAt }) => mountedAt.length > 0);
-    if (held !== undefined) throw new RosError('ERR_ROS_IN_USE', `cannot install to partition "${device.path}": it is mounted on "${held.mountedAt[0] ?? ''}"`);
+    if (held === undefined) continue;
+    const hint = whatRunsFrom(held.mountedAt);
+    throw new RosError('ERR_ROS_IN_USE', `cannot install to partition "${device.path}": it is mounted on "${mountPoint(held.mountedAt)}"`, { ...(hint !== undefined && { hint }) });
   }
   if (slot === undefined) notes.push(`no partition is named ${slotLabel}: the whole system is loaded into RAM at each start, which takes ${inWords(rootBytes)} of it`);
   if (boot.device.label !== bootLabel) notes.push(`the boot partition is not called ${bootLabel}: it starts with UEFI only`);

@@ -55,7 +55,9 @@ describe('the ISO', () => {
       const last = JSON.parse(said.split('\n').at(-1) ?? '') as { kind: string; result?: { bytesWritten?: number } };
       console.log(`ros install: ${((Date.now() - begin) / 1000).toFixed(1)} s; ${JSON.stringify(last)}`);
       expect(last.kind).toBe('done');
-      expect((await cd.run('sudo ros install -d /dev/vda --plan', slow)).code, 'once more, now with a system on it').toBe(1);
+      const again = await cd.run('sudo ros install -d /dev/vda --plan', slow);
+      expect(`${again.code} ${again.stdout}${again.stderr}`, 'now with a system on it').toMatch(/^1 [^]*on it now +\/dev\/vda .* a GPT partition table[^]*\/dev\/vda5 .*ext4.* labelled "RANCHER_STATE"/);
+      expect(`${again.stdout}${again.stderr}`, 'it is this disk\'s own').not.toContain('take that disk out');
       // The name is RancherOS's.
       expect(await cd.ok('sudo ros config syslinux --json')).toContain('"corral.test=kept"');
       expect((await cd.run('sudo ros config syslinux --set "corral.test=kept corral.later=\\"x"')).stderr).toContain('cannot take kernel parameter');
@@ -69,6 +71,7 @@ describe('the ISO', () => {
     expect(await installed.ok('cat /proc/cmdline')).toMatch(/corral\.roothash=[0-9a-f]{64}.* corral\.test=kept corral\.later=yes/);
     expect(JSON.parse(await installed.ok('sudo ros config syslinux --json'))).toMatchObject({ device: '/dev/nvme0n1p2', parameters: ['corral.test=kept', 'corral.later=yes', 'rancher.dbug=1'] });
     expect(bootParameters.safeParse(JSON.parse(await installed.ok('sudo ros api /v1/boot/parameters'))).error?.issues).toBeUndefined();
+    expect((await installed.run('sudo ros install -d /dev/nvme0n1 -f --plan', { timeoutMs: installed.limit(60_000) })).stderr).toMatch(/"\/dev\/nvme0n1p5" is mounted on "\/state"[^]*hint: .*rancher\.state\.dev=none/);
     const { state } = JSON.parse(await installed.ok('sudo ros status --json')) as MachineStatus;
     expect(state).toMatchObject({ kind: 'disk', device: '/dev/nvme0n1p5' });
     expectCleanConsole(installed);
