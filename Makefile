@@ -57,10 +57,10 @@ test: image addons
 	@flock build/.lock $(NODE) scripts/media.ts --quick
 	@$(NODE) scripts/test.ts $(TESTS)
 
-# what takes too long for every run
+# what takes too long for every run: ten interrupted installations, corners of the state; TESTS=test/soak/state-corners.test.ts picks some
 soak: image
 	@flock build/.lock $(NODE) scripts/media.ts --quick
-	@SOAK=1 $(NODE) scripts/test.ts --project soak
+	@SOAK=1 $(NODE) scripts/test.ts --project soak $(TESTS)
 
 # boots once, writes build/measure.json
 measure: image
