@@ -11,7 +11,7 @@ import type { Catalog, ServiceStatus } from '../../src/api/types.ts';
 import { makeTinyImage } from '../lib/guest.ts';
 import { Lan } from '../lib/lan.ts';
 import { freshDisk, Machine } from '../lib/machine.ts';
-import { login, registry, repositoryUrl, serveRegistry, serveRepository, type Server } from '../lib/service-lan.ts';
+import { breakOffNext, hasBrokenOff, login, registry, repositoryUrl, serveRegistry, serveRepository, type Server } from '../lib/service-lan.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const disk = 'services';
@@ -180,6 +180,17 @@ test('an image that is pinned is what it is pinned to', async () => {
   await writeService(pinned(digest));
   await ros(`enable ${file} --now`);
   expect(await service('web')).toMatchObject({ state: 'running', image: `${registry}/tiny@${digest}` });
+  await ros('delete web');
+});
+
+test('a pull that breaks off in the midst of a layer goes on', async () => {
+  const large = `${registry}/large:1`;
+  await machine.ok(`set -e; head -c 6M /dev/urandom > /tmp/large; tar -C /tmp -c large | sudo system-docker import - ${large}; echo ${login.password} | sudo system-docker login --username ${login.username} --password-stdin ${registry}; sudo system-docker push -q ${large}; sudo system-docker rmi ${large}; sudo system-docker logout ${registry}`, slow);
+  await writeService(`web: {image: "${large}", command: /large, net: none, labels: {io.rancher.os.scope: system}}\n`);
+  breakOffNext();
+  await ros(`enable ${file}`);
+  expect(hasBrokenOff()).toBe(true);
+  expect(Number(await machine.ok(`sudo system-docker image inspect --format "{{.Size}}" ${large}`))).toBeGreaterThanOrEqual(6 * 2 ** 20);
   await ros('delete web');
 });
 

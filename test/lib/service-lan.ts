@@ -1,5 +1,5 @@
 /** What services come from, on a machine's network: a real registry that wants a login, and a repository over http. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ensureHostTools } from '../../scripts/lib/host-tools.ts';
 import { lanAddress, type Lan } from './lan.ts';
@@ -29,18 +29,43 @@ createServer((request, response) => {
 }).listen(Number(port), host);
 `;
 
+/** Before the registry: where the file `order` exists, the next long answer is broken off in its midst, and the file removed. */
+const breakingProxy = `
+const { createServer, connect } = require('node:net');
+const { existsSync, rmSync } = require('node:fs');
+const [host, from, to, order] = process.argv.slice(1);
+createServer((client) => {
+  const registry = connect(Number(to), host);
+  let sent = 0;
+  const end = () => { client.destroy(); registry.destroy(); };
+  client.on('error', end).pipe(registry).on('error', end).on('end', () => { client.end(); });
+  registry.on('data', (bytes) => {
+    sent += bytes.length;
+    if (sent > 2 ** 21 && existsSync(order)) { rmSync(order); console.log('broken off after', sent); end(); return; }
+    if (!client.write(bytes)) { registry.pause(); client.once('drain', () => { registry.resume(); }); }
+  });
+}).listen(Number(from), host);
+`;
+const order = join(dir, 'break-off');
+
+/** The registry's next answer of more than 2 MiB ends in its midst. */
+export function breakOffNext(): void { writeFileSync(order, ''); }
+export function hasBrokenOff(): boolean { return !existsSync(order); }
+
 export type Server = ReturnType<Lan['serve']>;
 
-export async function serveRegistry(lan: Lan): Promise<Server> {
+export async function serveRegistry(lan: Lan): Promise<void> {
   await ensureHostTools([{ needs: 'docker-registry', from: 'docker-registry' }]);
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, 'htpasswd'), htpasswd);
   const config = join(dir, 'registry.yml');
   writeFileSync(config, JSON.stringify({
     version: '0.1', log: { level: 'warn' }, storage: { filesystem: { rootdirectory: join(dir, 'registry') }, delete: { enabled: true } },
-    http: { addr: `${lanAddress}:5000` }, auth: { htpasswd: { realm: 'corral', path: join(dir, 'htpasswd') } },
+    http: { addr: `${lanAddress}:5001` }, auth: { htpasswd: { realm: 'corral', path: join(dir, 'htpasswd') } },
   }));
-  return lan.serve('docker-registry', ['serve', config]);
+  rmSync(order, { force: true });
+  lan.serve('docker-registry', ['serve', config]);
+  lan.serve(process.execPath, ['-e', breakingProxy, lanAddress, '5000', '5001', order]);
 }
 
 /** A repository in RancherOS's format, of these service files. */
