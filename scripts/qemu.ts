@@ -79,7 +79,7 @@ export class Vm {
   type(text: string): void { this.#process.stdin?.write(text); }
 
   async qmp(): Promise<Qmp> {
-    this.#qmp ??= Qmp.connect(this.#qmpSocket);
+    this.#qmp ??= Qmp.connect(this.#qmpSocket).catch((error: unknown) => { throw new Error(`${error instanceof Error ? error.message : String(error)}${this.running ? '' : `: ${this.end}`}`, { cause: error }); });
     return this.#qmp;
   }
 
