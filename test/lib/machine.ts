@@ -42,11 +42,12 @@ export interface MachineOptions extends Omit<CorralOptions, 'append' | 'config' 
 /**
  * QEMU 7.2's emulation of two processors rarely lets one run an instruction that the other has just patched, and the kernel
  * dies of a breakpoint that is there no more. Before init has run nothing of ours has happened: the machine is started again.
- * (Seen once in some 150 boots, at "sched_clock: Marking stable".)
+ * (Seen once in some 150 boots, at "sched_clock: Marking stable".) More rarely still QEMU itself dies of a segmentation fault.
  */
+const emulatorCrashed = 'the machine ended (SIGSEGV)';
 const startsAtMost = 3;
 
-function emulatorsFault(vm: Vm): boolean { return vm.accel.kind === 'tcg' && /Oops: int3/.test(vm.console.text); }
+function emulatorsFault(vm: Vm): boolean { return vm.accel.kind === 'tcg' && (/Oops: int3/.test(vm.console.text) || vm.end.includes(emulatorCrashed)); }
 
 async function reachedInit(vm: Vm): Promise<boolean> {
   return vm.console.waitFor(/Run \/init as init process/, 60_000, 'the kernel to run init').then(() => true, () => false);
@@ -88,7 +89,7 @@ export class Machine {
       const vm = await Vm.start(spec, join(testDir, `${name}.console.log`));
       if (menuKeys !== undefined) void vm.console.waitFor(/GNU GRUB/, 60_000, 'the boot menu').then(() => { vm.type(menuKeys); }, () => undefined);
       if (await reachedInit(vm) || attempt === startsAtMost || !emulatorsFault(vm)) return new Machine(vm, forwards);
-      console.log(`${name}: the emulator broke the kernel before init ran (int3 left behind by a code patch), started again`);
+      console.log(`${name}: the emulator broke the kernel before init ran (int3 left behind by a code patch, or a crash of QEMU itself), started again`);
       await vm.kill();
     }
   }
