@@ -1,11 +1,11 @@
-/** Too long for every run (`make soak`): an installation that loses its power ten times at random moments, and is begun again each time. */
+/** Too long for every run (`make soak`): an installation that loses its power ten times (ROUNDS=n) at random moments, and is begun again each time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
 import { disksLeftAlone, firmware, medium, startFrom } from '../lib/media.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
-const rounds = 10;
+const rounds = Number(process.env['ROUNDS'] ?? 10);
 /** An undisturbed one takes about so long (emulated). */
 const wholeMs = 24_000;
 
@@ -21,7 +21,7 @@ async function fromIso(disk: string): Promise<Machine> {
   return machine;
 }
 
-test('ros install, interrupted ten times, then whole', async () => {
+test(`ros install, interrupted ${rounds} times, then whole`, async () => {
   const disk = freshDisk('soak-install');
   for (let round = 1; round <= rounds; round += 1) {
     const cd = await fromIso(disk);
