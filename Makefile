@@ -60,7 +60,7 @@ test: image addons
 # what takes too long for every run: ten interrupted installations, corners of the state; TESTS=test/soak/state-corners.test.ts picks some
 soak: image
 	@flock build/.lock $(NODE) scripts/media.ts --quick
-	@SOAK=1 $(NODE) scripts/test.ts --project soak $(TESTS)
+	@SOAK=1 $(NODE) scripts/test.ts --project boot --project soak $(TESTS)
 
 # boots once, writes build/measure.json
 measure: image

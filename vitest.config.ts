@@ -28,7 +28,7 @@ export default defineConfig({
       // make soak
       ...(process.env['SOAK'] === undefined ? [] : [{
         extends: true as const,
-        test: { name: 'soak', include: ['test/soak/**/*.test.ts'], globalSetup: ['test/lib/boot-setup.ts'], fileParallelism: false, sequence: { groupOrder: 4 } },
+        test: { name: 'soak', include: ['test/soak/**/*.test.ts'], globalSetup: ['test/lib/boot-setup.ts'], fileParallelism: false, testTimeout: bootTestTimeoutMs, hookTimeout: bootTestTimeoutMs, sequence: { groupOrder: 4 } },
       }]),
     ],
   },

@@ -5,6 +5,7 @@ import type { MachineStatus } from '../../src/api/types.ts';
 import { makeTinyImage, notWell } from '../lib/guest.ts';
 import { freshDisk, Machine, diskFile } from '../lib/machine.ts';
 import { SerialShell } from '../lib/serial-shell.ts';
+import { soakDescribe } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 let machine: Machine | undefined;
@@ -66,7 +67,7 @@ describe('no network card', () => {
   });
 });
 
-describe('no state disk', () => {
+soakDescribe('no state disk', () => {
   test('runs from RAM and says so at login, and formats no disk that is not blank', async () => {
     const disk = freshDisk('foreign');
     writeFileSync(diskFile(disk), 'somebody else\'s data');

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeTinyImage, notWell, pidOf, processes, systemContainers, systemServices, type Daemon, type SystemContainer } from '../lib/guest.ts';
 import { freshDisk, Machine } from '../lib/machine.ts';
+import { cases, soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const backWithinMs = 30_000;
@@ -50,7 +51,11 @@ describe.each(daemons)('kill -9 of $daemon', ({ daemon, mayRestart, works }) => 
   });
 });
 
-describe.each(systemServices.map((service) => ({ service })))('kill -9 of the system container $service', ({ service }) => {
+type Service = (typeof systemServices)[number];
+/** The others are watched like the syslog. */
+const containers = cases<Service>(['console', 'docker', 'network', 'syslog'], ['acpid', 'ntp', 'udev']);
+
+describe.each(containers.map((service) => ({ service })))('kill -9 of the system container $service', ({ service }) => {
   test('is mended, and no other container was restarted', async () => {
     const before = await systemContainers(machine);
     const old = before.find(({ name }) => name === service);
@@ -85,7 +90,7 @@ test('kill -STOP of the supervisor is noticed by its silence: it is replaced, an
   await sameBoot();
 });
 
-test('a System Docker that hangs (kill -STOP) is noticed and replaced, and no container was restarted', async () => {
+soakTest('a System Docker that hangs (kill -STOP) is noticed and replaced, and no container was restarted', async () => {
   const before = await systemContainers(machine);
   const old = pidOf('system dockerd', await processes(machine));
   await machine.ok(`sudo kill -STOP ${old}`);

@@ -12,6 +12,7 @@ import { corralMachine } from '../../scripts/qemu-corral.ts';
 import { Vm } from '../../scripts/qemu.ts';
 import { diskFile, freshDisk, Machine, testDir, type MachineOptions } from '../lib/machine.ts';
 import { damageBootFile, diskOf, firmware, medium, releaseOf, startFrom, unpack } from '../lib/media.ts';
+import { cases, soakDescribe } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 import { startWebServer } from '../lib/web-server.ts';
 
@@ -77,7 +78,7 @@ describe('the ISO', () => {
     expectCleanConsole(installed);
   });
 
-  test.each<[Firmware['kind'], Bus]>([['uefi', 'usb'], ['secure-boot', 'cd'], ['bios', 'usb']])('starts under %s from %s', async (kind, bus) => {
+  test.each(cases<[Firmware['kind'], Bus]>([['secure-boot', 'cd']], [['uefi', 'usb'], ['bios', 'usb']]))('starts under %s from %s', async (kind, bus) => {
     const name = `iso-${kind}-${bus}`;
     await using booted = await start({ name, net: 'none', change: startFrom({ firmware: firmware(kind, name), drive: { file: medium('iso'), format: 'raw', readOnly: true, bus } }) });
     await reachesRootImage(booted);
@@ -86,7 +87,7 @@ describe('the ISO', () => {
   });
 });
 
-describe('the network', () => {
+soakDescribe('the network', () => {
   test('starts a machine without a disk, by TFTP', async () => {
     await using diskless = await start({ name: 'pxe-tftp', net: 'restrict', change: startFrom({ firmware: firmware('bios', 'pxe-tftp'), netBoot: { folder: medium('pxe'), file: 'script.ipxe' } }) });
     await reachesRootImage(diskless);
@@ -111,7 +112,7 @@ describe('the network', () => {
   });
 });
 
-describe('disk images', () => {
+soakDescribe('disk images', () => {
   test('start with Secure Boot enforced, up to a login with the state on the disk', async () => {
     await using disk = await start({ name: 'disk-secure-boot', change: startFrom({ firmware: firmware('secure-boot', 'disk-secure-boot'), drive: await diskOf('qcow2', 'virtio') }) });
     await timeToSsh('disk under Secure Boot', disk);
@@ -136,7 +137,7 @@ describe('disk images', () => {
     }
   });
 
-  test.each<[string, Firmware['kind'], Bus]>([['raw', 'uefi', 'nvme'], ['vmdk', 'bios', 'ahci'], ['vhd', 'bios', 'scsi'], ['cloud', 'bios', 'virtio']])('%s starts under %s from %s', async (format, kind, bus) => {
+  test.each([['vmdk', 'bios', 'ahci'], ['raw', 'uefi', 'nvme'], ['vhd', 'bios', 'scsi'], ['cloud', 'bios', 'virtio']] satisfies [string, Firmware['kind'], Bus][])('%s starts under %s from %s', async (format, kind, bus) => {
     await using disk = await start({ name: `disk-${format}`, net: 'none', change: startFrom({ firmware: firmware(kind, `disk-${format}`), drive: await diskOf(format, bus) }) });
     await reachesRootImage(disk);
     expectCleanConsole(disk);

@@ -6,6 +6,7 @@ import { makeTinyImage, notWell } from '../lib/guest.ts';
 import { Lan, lanAddress } from '../lib/lan.ts';
 import { Machine } from '../lib/machine.ts';
 import { serveNfs } from '../lib/nfs.ts';
+import { soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const userData = '#cloud-config\nwrite_files: [{path: /etc/from-the-network, content: hello}]\nruncmd: [touch /home/rancher/ran]\nrancher: {sysctl: {vm.swappiness: 17}}\n';
@@ -49,7 +50,7 @@ test('an address of its own in the place of a lease, and back, without a reboot'
 });
 
 // Ganesha's READ_PLUS (NFS 4.2) answers with zeros: hence 4.1.
-test('mounts what a server of the network has, and says so where there is none', async () => {
+soakTest('mounts what a server of the network has, and says so where there is none', async () => {
   const { folder, stop } = await serveNfs(lan);
   await machine.ok(`sudo ros config set mounts '[["${lanAddress}:/data", /mnt/data, nfs4, "vers=4.1"], ["${lanAddress}:/none", /mnt/none, nfs4, ""], [tmpfs, /mnt/scratch, tmpfs, size=1m]]'`);
   const { code, stdout, stderr } = await machine.run('sudo ros config apply', { timeoutMs: machine.limit(90_000) });

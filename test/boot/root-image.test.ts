@@ -11,6 +11,7 @@ import { image } from '../../scripts/qemu-corral.ts';
 import { copySparse } from '../../scripts/qemu-host.ts';
 import type { AuditReport, MachineStatus } from '../../src/api/types.ts';
 import { Machine, testDir, type MachineOptions } from '../lib/machine.ts';
+import { cases, soakDescribe, soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const rootHash = readFileSync('build/root.roothash', 'latin1').trim();
@@ -84,11 +85,11 @@ describe('a root image that is not the one of the boot entry', () => {
     return broken.console.text;
   }
 
-  test.each([['another image', 'f'.repeat(64)], ['a root hash that is none', rootHash.slice(1)]])('%s: the device and the reason are named', async (_, wanted) => {
+  test.each(cases([['another image', 'f'.repeat(64)]], [['a root hash that is none', rootHash.slice(1)]]))('%s: the device and the reason are named', async (_, wanted) => {
     await expectRescue({ rootHash: wanted }, /\/dev\/vda: CORRAL_ROOT, but not the image that the boot entry was made for/);
   });
 
-  test('one that only claims to be it: the kernel finds out', async () => {
+  soakTest('one that only claims to be it: the kernel finds out', async () => {
     const other = 'f'.repeat(64);
     copySparse(image.root, copy);
     const fd = openSync(copy, 'r+');
@@ -105,7 +106,7 @@ describe('a root image that is not the one of the boot entry', () => {
     expect(text).toMatch(/device-mapper: verity: \d+:\d+: data block 0 is corrupted/);
   });
 
-  test('a second device with the same image stands in for a corrupt one', async () => {
+  soakTest('a second device with the same image stands in for a corrupt one', async () => {
     copySparse(image.root, copy);
     flip(8);
     await using both = await start({ root: copy, extra: ['-drive', `file=${image.root},format=raw,if=none,id=second,readonly=on`, '-device', 'virtio-blk-pci,drive=second'] });
@@ -114,7 +115,7 @@ describe('a root image that is not the one of the boot entry', () => {
   });
 });
 
-test('a flipped byte in a program: running it fails, and login, log, status and audit say why', async () => {
+soakTest('a flipped byte in a program: running it fails, and login, log, status and audit say why', async () => {
   copySparse(image.root, copy);
   flip(placeOf('build/work/root/usr/bin/docker') + 8192); // the client: no boot needs it
   await using damaged = await Machine.start({ name: 'root-image', root: copy });
@@ -135,7 +136,7 @@ test('a flipped byte in a program: running it fails, and login, log, status and 
   await damaged.powerOff();
 });
 
-describe('a boot medium', () => {
+soakDescribe('a boot medium', () => {
   const folder = join(testDir, 'medium');
   const iso = join(testDir, 'medium.iso');
   const cd = ['-drive', `file=${iso},format=raw,if=none,id=medium,media=cdrom,readonly=on`, '-device', 'ide-cd,drive=medium,id=cd'];
@@ -174,7 +175,7 @@ describe('a boot medium', () => {
   });
 });
 
-test('without a root hash any image with the name boots, unverified, and says so', async () => {
+soakTest('without a root hash any image with the name boots, unverified, and says so', async () => {
   await using plain = await start({ rootHash: false });
   await plain.waitForConsole(/init: root image: \/dev\/vda, not verified/, 20_000, 'the root image');
 });

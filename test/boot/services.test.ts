@@ -12,6 +12,7 @@ import { makeTinyImage } from '../lib/guest.ts';
 import { Lan } from '../lib/lan.ts';
 import { freshDisk, Machine } from '../lib/machine.ts';
 import { breakOffNext, hasBrokenOff, login, registry, repositoryUrl, serveRegistry, serveRepository, type Server } from '../lib/service-lan.ts';
+import { soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const disk = 'services';
@@ -277,7 +278,7 @@ test('after a reboot: what is enabled runs, archives have been loaded once, and 
 
 test('the console has seen no crash', () => { expectCleanConsole(machine); });
 
-test('a power cut in the middle of an update leaves the old service; a scheduled run that was missed is made up for', async () => {
+soakTest('a power cut in the middle of an update leaves the old service; a scheduled run that was missed is made up for', async () => {
   await makeTinyImage(machine, 'sudo system-docker');
   await machine.ok('sudo system-docker tag tiny next:1');
   void machine.run('sudo ros service update greeter next:1', slow).catch(() => undefined);

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { MachineStatus } from '../../src/api/types.ts';
 import { sleep } from '../../scripts/qemu-ssh.ts';
 import { diskFile, freshDisk, Machine, testDir } from '../lib/machine.ts';
+import { soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 let machine: Machine | undefined;
@@ -54,7 +55,7 @@ test('a disk that grew: its partition and filesystem follow; two of the same lab
   expect(sfdisk('--verify', diskFile(disk))).toMatch(/No errors detected/);
 });
 
-test('rancher.recovery: a shell on the serial console behind the password; left, the boot goes on: with a disk that can only be read, from RAM', async () => {
+soakTest('rancher.recovery: a shell on the serial console behind the password; left, the boot goes on: with a disk that can only be read, from RAM', async () => {
   // The one of the test before: with an error in it, and the host name on it.
   const disk = 'grows';
   await using ill = await Machine.start({
@@ -91,7 +92,7 @@ test('rancher.recovery: a shell on the serial console behind the password; left,
   expectCleanConsole(ill);
 });
 
-test('partitions of the maker and for booting: the maker says that only data is kept, and it is', async () => {
+soakTest('partitions of the maker and for booting: the maker says that only data is kept, and it is', async () => {
   const file = diskFile(freshDisk('maker'));
   execFileSync('truncate', ['-s', '1G', file]);
   execFileSync('sfdisk', ['-q', file], { env: environment, input: 'label: gpt\nstart=16384, size=131072\nstart=147456, size=131072\nstart=278528\n' });

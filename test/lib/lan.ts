@@ -47,6 +47,7 @@ export class Lan implements AsyncDisposable {
     // QEMU opens the device by its name in this namespace; what it has open stays open when the device is moved.
     ip('tuntap', 'add', 'dev', this.#name, 'mode', 'tap');
     ip('netns', 'add', this.#name);
+    ip('-n', this.#name, 'link', 'set', 'lo', 'up'); // its servers reach each other
   }
 
   /** The machine's second network card, eth1: the first is the tests' way in. */

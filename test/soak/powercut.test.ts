@@ -17,6 +17,7 @@ interface Moment {
   readonly laterMs: number;
 }
 
+/** In the order of a boot: each finds what the cuts before it have left. */
 const moments: readonly Moment[] = [
   { name: 'while the disk is formatted', seen: /state: formatting blank disk/, laterMs: 0 },
   { name: 'as soon as the disk is in use, while the images are attached', seen: /state: on \/dev/, laterMs: 0 },
