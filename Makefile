@@ -54,11 +54,11 @@ run: image
 # types, unit, integration and boot tests; TESTS="--project unit" or TESTS=test/boot/faults.test.ts picks some
 test: image addons
 	npx tsc --noEmit
-	@flock build/.lock $(NODE) scripts/media.ts --quick
+	@flock build/.lock $(NODE) scripts/media.ts --quick iso
 	@$(NODE) scripts/test.ts $(TESTS)
 
-# what takes too long for every run: ten interrupted installations, corners of the state; TESTS=test/soak/state-corners.test.ts picks some
-soak: image
+# all boot tests, with what takes too long for every run (hours): power cuts, storms, all media, corners of the state; TESTS=test/soak/powercut.test.ts picks some
+soak: image addons
 	@flock build/.lock $(NODE) scripts/media.ts --quick
 	@SOAK=1 $(NODE) scripts/test.ts --project boot --project soak $(TESTS)
 
