@@ -52,13 +52,15 @@ run: image
 	@$(NODE) scripts/run.ts
 
 # types, unit, integration and boot tests; TESTS="--project unit" or TESTS=test/boot/faults.test.ts picks some
-test: image addons
+test: image
 	npx tsc --noEmit
+	@flock build/.lock $(NODE) scripts/build.ts --addons --quick
 	@flock build/.lock $(NODE) scripts/media.ts --quick iso
 	@$(NODE) scripts/test.ts $(TESTS)
 
 # all boot tests, with what takes too long for every run (hours): power cuts, storms, all media, corners of the state; TESTS=test/soak/powercut.test.ts picks some
-soak: image addons
+soak: image
+	@flock build/.lock $(NODE) scripts/build.ts --addons --quick
 	@flock build/.lock $(NODE) scripts/media.ts --quick
 	@SOAK=1 $(NODE) scripts/test.ts --project boot --project soak $(TESTS)
 
