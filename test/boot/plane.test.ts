@@ -12,6 +12,7 @@ import { runProgram } from '../../scripts/qemu-ssh.ts';
 import { makeTinyImage, notWell } from '../lib/guest.ts';
 import { Lan, lanAddress } from '../lib/lan.ts';
 import { freshDisk, Machine, testDir } from '../lib/machine.ts';
+import { soakDescribe, soakTest } from '../lib/thorough.ts';
 import { showConsoleOnFailure } from '../lib/watch.ts';
 
 const folder = resolve(testDir, 'plane');
@@ -331,7 +332,7 @@ describe('more than one container at once', () => {
     await says([['cd ~/farm && docker compose down -v > down.log 2>&1 && docker compose ls -aq', '']]);
   });
 
-  test('a swarm of one node, where live-restore is off', async () => {
+  soakTest('a swarm of one node, where live-restore is off', async () => {
     await says([
       ['docker rm -f $(docker ps -qa) > /dev/null', ''],
       ['docker swarm init', /live-restore daemon configuration is incompatible with swarm mode[^]*exit code 1/],
@@ -358,7 +359,7 @@ describe('more than one container at once', () => {
   });
 });
 
-describe('the way out', () => {
+soakDescribe('the way out', () => {
   const where = '[ "$(docker run --rm --network host tiny busybox readlink /proc/self/ns/net)" = "$(readlink /proc/self/ns/net)" ] && echo shared || echo its own';
   const mayWrite = 'docker run --rm --privileged tiny sh -c "cat /proc/sys/kernel/core_pattern > /tmp/was && cat /tmp/was > /proc/sys/kernel/core_pattern" > /dev/null 2>&1 && echo may || echo may not';
   const isolation = (value: string): Table => [
