@@ -11,36 +11,16 @@ import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 let machine: Machine | undefined;
 showConsoleOnFailure(() => machine);
 
-describe('garbage as cloud-config, with 512 MB of memory', () => {
-  test('boots, keeps the last good one, says so at login, and runs a user container', async () => {
-    const disk = freshDisk('garbage');
-    {
-      // In a drive whose driver comes late, while containers are being started: nothing of it is lost.
-      await using good = await Machine.start({ name: 'garbage-before', disk, configDrive: 'nocloud-cd', config: 'hostname: goodname\nwrite_files: [{path: /etc/brought, content: by-a-drive}]\n' });
-      machine = good;
-      await good.waitForBoot();
-      await good.until('the name from the drive', good.limit(10_000), async () => (await good.ok('hostname')) === 'goodname');
-      await good.until('the file from the drive', good.limit(10_000), async () => (await good.run('cat /etc/brought')).stdout === 'by-a-drive');
-      await good.powerOff();
-    }
-    await using bad = await Machine.start({ name: 'garbage', disk, memoryMb: 512, rawConfig: '#cloud-config\nhostname: [never closed\n\tssh_authorized_keys: {{{\n\0\xff' });
-    machine = bad;
-    await bad.waitForBoot(120_000); // lets the tests in: so the key of the last good configuration is still there
-    expect(await bad.ok('hostname')).toBe('goodname');
-    expect(await notWell(bad)).toEqual([]);
-    const status = JSON.parse(await bad.ok('sudo ros status --json')) as MachineStatus;
-    expect(status.warnings.join('\n')).toMatch(/config/i);
-    expect(await bad.ssh.login()).toMatch(/! .*config/i);
-    await makeTinyImage(bad);
-    expect(await bad.ok('docker run --rm tiny echo works', { timeoutMs: bad.limit(60_000) })).toBe('works');
-    console.log(`MEM=512: ${(await bad.ok('grep -E "MemTotal|MemAvailable" /proc/meminfo')).replaceAll('\n', ', ')}`);
-    expectCleanConsole(bad);
-  });
-});
+/** The disk of the machine without a network, which then meets garbage. */
+const brought = 'degraded';
 
 describe('no network card', () => {
   test('boots to a shell on the serial console and a login on the screen, and both Dockers are up', async () => {
-    await using alone = await Machine.start({ name: 'alone', net: 'none', configDrive: 'fw_cfg', disk: freshDisk('alone'), append: ['rancher.autologin=ttyS0', 'rancher.password=correct-horse'] });
+    // Its configuration is in a drive whose driver comes late, while containers are being started: nothing of it is lost.
+    await using alone = await Machine.start({
+      name: 'alone', net: 'none', configDrive: 'nocloud-cd', disk: freshDisk(brought), append: ['rancher.autologin=ttyS0', 'rancher.password=correct-horse'],
+      config: 'hostname: goodname\nwrite_files: [{path: /etc/brought, content: by-a-drive}]\n',
+    });
     machine = alone;
     const shell = await SerialShell.open(alone, 90_000);
     expect((await shell.run('id -un')).stdout).toMatch(/\brancher\b/);
@@ -51,6 +31,9 @@ describe('no network card', () => {
       const running = (await shell.run('sudo system-docker ps --format "{{.Names}}"')).stdout.split(/\r?\n/);
       return ['console', 'docker', 'network', 'syslog', 'udev'].every((name) => running.includes(name)) || running.join(' ');
     });
+    for (const [what, command, answer] of [['the name', 'hostname', 'goodname'], ['the file', 'cat /etc/brought', 'by-a-drive']] as const) {
+      await alone.until(`${what} from the drive`, alone.limit(10_000), async () => (await shell.run(command)).stdout.includes(answer));
+    }
     // The screen and the keyboard: a person types there, and the file appears.
     const running = async (program: string): Promise<void> => {
       await alone.until(`${program} on tty1`, alone.limit(20_000), async () => (await shell.run(`pgrep -t tty1 -x ${program}`)).code === 0);
@@ -64,6 +47,23 @@ describe('no network card', () => {
     alone.vm.type('sudo ros halt\n');
     await alone.waitForConsole(/reboot: System halted/, 60_000, 'the end of the halt');
     expectCleanConsole(alone);
+  });
+});
+
+describe('garbage as cloud-config, with 512 MB of memory', () => {
+  test('boots, keeps the last good one, says so at login, and runs a user container', async () => {
+    await using bad = await Machine.start({ name: 'garbage', disk: brought, memoryMb: 512, rawConfig: '#cloud-config\nhostname: [never closed\n\tssh_authorized_keys: {{{\n\0\xff' });
+    machine = bad;
+    await bad.waitForBoot(120_000); // lets the tests in: so the key of the last good configuration is still there
+    expect(await bad.ok('hostname')).toBe('goodname');
+    expect(await notWell(bad)).toEqual([]);
+    const status = JSON.parse(await bad.ok('sudo ros status --json')) as MachineStatus;
+    expect(status.warnings.join('\n')).toMatch(/config/i);
+    expect(await bad.ssh.login()).toMatch(/! .*config/i);
+    await makeTinyImage(bad);
+    expect(await bad.ok('docker run --rm tiny echo works', { timeoutMs: bad.limit(60_000) })).toBe('works');
+    console.log(`MEM=512: ${(await bad.ok('grep -E "MemTotal|MemAvailable" /proc/meminfo')).replaceAll('\n', ', ')}`);
+    expectCleanConsole(bad);
   });
 });
 

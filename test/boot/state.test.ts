@@ -22,7 +22,7 @@ test('a disk that grew: its partition and filesystem follow; two of the same lab
   const twin = freshDisk('twin');
   execFileSync('truncate', ['-s', '256M', diskFile(twin)]);
   filesystem('mke2fs', '-q', '-t', 'ext4', '-L', 'RANCHER_STATE', diskFile(twin));
-  await using grows = await Machine.start({ name: 'grows', disk, noReboot: false, config: 'hostname: fallback\n', extra: drive(diskFile(twin)) });
+  await using grows = await Machine.start({ name: 'grows', disk, noReboot: false, configDrive: 'fw_cfg', config: 'hostname: fallback\n', extra: drive(diskFile(twin)) });
   machine = grows;
   await grows.waitForSsh(90_000);
 
