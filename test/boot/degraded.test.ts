@@ -34,14 +34,19 @@ describe('no network card', () => {
     for (const [what, command, answer] of [['the name', 'hostname', 'goodname'], ['the file', 'cat /etc/brought', 'by-a-drive']] as const) {
       await alone.until(`${what} from the drive`, alone.limit(10_000), async () => (await shell.run(command)).stdout.includes(answer));
     }
-    // The screen and the keyboard: a person types there, and the file appears.
-    const running = async (program: string): Promise<void> => {
-      await alone.until(`${program} on tty1`, alone.limit(20_000), async () => (await shell.run(`pgrep -t tty1 -x ${program}`)).code === 0);
+    // The screen and the keyboard: a person reads what is asked for, types it, and the file appears. Not a key sooner: login drops
+    // what was typed before its question.
+    const onScreen = async (what: string, text: RegExp): Promise<void> => {
+      await alone.until(`${what} on the screen`, alone.limit(20_000), async () => {
+        const screen = (await shell.run('sudo cat /dev/vcs1')).stdout; // its cells, without line ends
+        return text.test(screen) || screen.replaceAll(/\s+/g, ' ');
+      });
     };
+    await onScreen('a login prompt', /login: {8}/);
     await typeOnKeyboard(alone, 'rancher\n');
-    await running('login');
+    await onScreen('the question for the password', /Password: {8}/);
     await typeOnKeyboard(alone, 'correct-horse\n');
-    await running('bash');
+    await onScreen('a shell', /\]\$ {8}/);
     await typeOnKeyboard(alone, 'tty > typed\n');
     await alone.until('the file typed on tty1', alone.limit(10_000), async () => (await shell.run('cat typed')).stdout.includes('/dev/tty1'));
     alone.vm.type('sudo ros halt\n');
