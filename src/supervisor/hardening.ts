@@ -8,14 +8,13 @@ import type { Machine } from './machine.ts';
 /**
  * Defaults of kernel settings: `rancher.sysctl` has the last word. Not among them, on purpose: what would take user
  * namespaces away (the user plane is one), kexec, loading modules, and rp_filter (what comes over uplane is checked by its
- * packet filter).
+ * packet filter), and random addresses: they are the kernel's default, and `norandmaps` on its command line is somebody's wish.
  */
 export const hardeningSysctls: Readonly<Record<string, string>> = {
   // What the kernel tells of itself: addresses and its log are for nobody, or for who may read the log.
   'kernel.kptr_restrict': '2',
   'kernel.dmesg_restrict': '1',
   'kernel.perf_event_paranoid': '3',
-  'kernel.randomize_va_space': '2',
   // What a program without privileges may try. 1 cannot be taken back until the next boot.
   'kernel.unprivileged_bpf_disabled': '1',
   'net.core.bpf_jit_harden': '1',

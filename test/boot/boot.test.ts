@@ -33,7 +33,7 @@ let report: BootReport;
 showConsoleOnFailure(() => machine);
 
 beforeAll(async () => {
-  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config, ports: [8080], noReboot: false });
+  machine = await Machine.start({ name: 'boot', disk: freshDisk('boot'), config, ports: [8080], noReboot: false, randomAddresses: true });
   report = await machine.waitForBoot();
 });
 afterAll(async () => { await machine?.kill(); });

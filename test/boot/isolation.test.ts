@@ -30,7 +30,7 @@ beforeAll(async () => {
   openDisk(file, '2G');
   await ensureHostTools([{ needs: 'mkfs.ext4', from: 'e2fsprogs' }]);
   execFileSync('mkfs.ext4', ['-q', '-F', '-N', '20000', '-L', 'RANCHER_STATE', file]);
-  machine = await Machine.start({ name, disk: name, memoryMb: 1024 });
+  machine = await Machine.start({ name, disk: name, memoryMb: 1024, randomAddresses: true });
   await machine.waitForBoot();
   bootId = await machine.ok('cat /proc/sys/kernel/random/boot_id');
   const program = attackImage(compileAttack(testDir));

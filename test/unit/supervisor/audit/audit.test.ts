@@ -150,7 +150,7 @@ describe('what the audit wants of the kernel', () => {
   it('is what the system sets', () => {
     expect(Object.entries(hardeningSysctls).filter(([name, value]) => !isHardened(name, value))).toEqual([]);
     // The others are the kernel's own defaults.
-    expect(judgedSysctls.filter((name) => !(name in hardeningSysctls))).toEqual(['vm.mmap_min_addr', 'net.ipv6.conf.all.accept_source_route']);
+    expect(judgedSysctls.filter((name) => !(name in hardeningSysctls))).toEqual(['kernel.randomize_va_space', 'vm.mmap_min_addr', 'net.ipv6.conf.all.accept_source_route']);
   });
 });
 

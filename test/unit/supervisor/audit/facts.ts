@@ -63,7 +63,7 @@ export const good: Facts = {
     container('docker', { ...everything, shared: ['user', 'net', 'cgroup'], mounts: mounts('0:52 / / rw overlay') }),
     container('syslog', { capabilities: ['SYSLOG'], shared: ['user', 'uts'] }),
   ],
-  kernel: { sysctls: { ...hardeningSysctls, 'vm.mmap_min_addr': '65536', 'net.ipv6.conf.all.accept_source_route': '0' }, parameters: ['console=ttyS0', 'quiet'], signaturesEnforced: true, lockdown: 'none', taint: 0, appArmorEnabled: true },
+  kernel: { sysctls: { ...hardeningSysctls, 'kernel.randomize_va_space': '2', 'vm.mmap_min_addr': '65536', 'net.ipv6.conf.all.accept_source_route': '0' }, parameters: ['console=ttyS0', 'quiet'], signaturesEnforced: true, lockdown: 'none', taint: 0, appArmorEnabled: true },
   root: { isVerified: true, damage: undefined },
   mounts: ownMounts,
   network: {
