@@ -3,6 +3,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { MachineStatus } from '../../src/api/types.ts';
 import { makeTinyImage, notWell } from '../lib/guest.ts';
+import { typeOnKeyboard } from '../lib/keyboard.ts';
 import { freshDisk, Machine, diskFile } from '../lib/machine.ts';
 import { SerialShell } from '../lib/serial-shell.ts';
 import { soakDescribe } from '../lib/thorough.ts';
@@ -43,11 +44,11 @@ describe('no network card', () => {
       });
     };
     await onScreen('a login prompt', /login: {8}/);
-    await typeOnKeyboard(alone, 'rancher\n');
+    await typeOnKeyboard(alone.vm, 'rancher\n');
     await onScreen('the question for the password', /Password: {8}/);
-    await typeOnKeyboard(alone, 'correct-horse\n');
+    await typeOnKeyboard(alone.vm, 'correct-horse\n');
     await onScreen('a shell', /\]\$ {8}/);
-    await typeOnKeyboard(alone, 'tty > typed\n');
+    await typeOnKeyboard(alone.vm, 'tty > typed\n');
     await alone.until('the file typed on tty1', alone.limit(10_000), async () => (await shell.run('cat typed')).stdout.includes('/dev/tty1'));
     alone.vm.type('sudo ros halt\n');
     await alone.waitForConsole(/reboot: System halted/, 60_000, 'the end of the halt');
@@ -93,12 +94,3 @@ soakDescribe('no state disk', () => {
     expectCleanConsole(memory);
   });
 });
-
-/** Types on the machine's own keyboard, which is tty1's. */
-async function typeOnKeyboard(machine: Machine, text: string): Promise<void> {
-  const qmp = await machine.vm.qmp();
-  for (const key of text) {
-    const names = key === '>' ? ['shift', 'dot'] : [{ '\n': 'ret', ' ': 'spc', '-': 'minus' }[key] ?? key];
-    await qmp.execute('send-key', { keys: names.map((data) => ({ type: 'qcode', data })), 'hold-time': 20 });
-  }
-}

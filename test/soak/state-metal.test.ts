@@ -1,6 +1,7 @@
 /** State on an array that lacks a disk, on an encrypted device, in a volume group: all in one, on the bare-metal image, which has the programs. */
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { typeOnKeyboard } from '../lib/keyboard.ts';
 import { diskFile, freshDisk } from '../lib/machine.ts';
 import { bootMetal } from '../lib/metal.ts';
 
@@ -8,7 +9,7 @@ const passphrase = 'correct-horse';
 const stateParameters = ['rancher.state.dev=LABEL=RANCHER_STATE', 'rancher.state.mdadm_scan', 'rancher.state.cryptsetup', 'rancher.state.lvm_scan'];
 
 /** All layers at once: what each of them needs of the image is needed here, and two boots are enough. */
-test('RAID1 with one disk missing, LUKS on it, LVM in that: made in the recovery shell, taken at the next boot with a passphrase on the serial console', async () => {
+test('RAID1 with one disk missing, LUKS on it, LVM in that: made in the recovery shell, taken at the next boot with a passphrase: a wrong one on the serial console, then the right one on the keyboard', async () => {
   const disks = ['raid-a', 'raid-b'].map((name) => diskFile(freshDisk(name)));
   for (const disk of disks) execFileSync('truncate', ['-s', '512M', disk]);
   {
@@ -27,7 +28,7 @@ test('RAID1 with one disk missing, LUKS on it, LVM in that: made in the recovery
   await taker.enter('wrong');
   const { index: refused } = await taker.see(/That is not its passphrase/, 60_000);
   await taker.see(/Passphrase for \/dev\/md\d+: /, 60_000, refused);
-  await taker.enter(passphrase);
+  await typeOnKeyboard(taker.vm, `${passphrase}\n`);
   const { index } = await taker.see(/state: on (\/dev\/(?:mapper\/vg-state|dm-\d+|vg\/state))/, 60_000);
   expect(taker.vm.console.text.slice(0, index)).toMatch(/RAID array md\d+ \(raid1\) is degraded: 1 of its 2 disks/);
   expect(taker.vm.console.text).not.toContain(passphrase);
