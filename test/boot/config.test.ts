@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Ssh } from '../../scripts/qemu-ssh.ts';
 import { makeTinyImage } from '../lib/guest.ts';
 import { freshDisk, Machine } from '../lib/machine.ts';
+import { soakTest } from '../lib/thorough.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const disk = 'config';
@@ -189,21 +190,19 @@ describe('what is put into effect', () => {
   });
 });
 
-describe('faults', () => {
-  test('a power cut in the middle of changes: the old file or the new one, and a change on trial is gone', async () => {
-    await ros('apply /tmp/trial.yml').catch(() => '');
-    await machine.ok('tee /tmp/cut.yml > /dev/null', { input: 'hostname: cut-off\n' });
-    await ros('apply /tmp/cut.yml --try 300s');
-    void machine.run('for i in $(seq 50); do sudo ros config set rancher.shutdown_timeout $((30 + i)); done').catch(() => undefined);
-    await machine.until('the first of many changes', machine.limit(20_000), async () => Number(await ros('get rancher.shutdown_timeout')) > 30);
-    await machine.kill();
-    machine = await start('config-cut');
-    await machine.waitForBoot();
-    expect(await machine.ok('hostname')).toBe('on-trial');
-    expect(await ros('get rancher.shutdown_timeout')).toMatch(/^\d+$/);
-    expect((await machine.run(`sudo ros config validate -i ${cloudConfig}`)).code).toBe(0);
-    expect(await machine.ok('id hand')).toContain('uid=1500');
-  });
-
-  test('the console has seen no crash', () => { expectCleanConsole(machine); });
+soakTest('a power cut in the middle of changes: the old file or the new one, and a change on trial is gone', async () => {
+  await ros('apply /tmp/trial.yml').catch(() => '');
+  await machine.ok('tee /tmp/cut.yml > /dev/null', { input: 'hostname: cut-off\n' });
+  await ros('apply /tmp/cut.yml --try 300s');
+  void machine.run('for i in $(seq 50); do sudo ros config set rancher.shutdown_timeout $((30 + i)); done').catch(() => undefined);
+  await machine.until('the first of many changes', machine.limit(20_000), async () => Number(await ros('get rancher.shutdown_timeout')) > 30);
+  await machine.kill();
+  machine = await start('config-cut');
+  await machine.waitForBoot();
+  expect(await machine.ok('hostname')).toBe('on-trial');
+  expect(await ros('get rancher.shutdown_timeout')).toMatch(/^\d+$/);
+  expect((await machine.run(`sudo ros config validate -i ${cloudConfig}`)).code).toBe(0);
+  expect(await machine.ok('id hand')).toContain('uid=1500');
 });
+
+test('the console has seen no crash', () => { expectCleanConsole(machine); });
