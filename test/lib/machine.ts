@@ -43,8 +43,8 @@ export interface MachineOptions extends Omit<CorralOptions, 'append' | 'config' 
 }
 
 /**
- * The emulator translates a program anew for each address that it is loaded at. With fixed ones User Docker answers a third
- * sooner (`make measure`, and with APPEND=norandmaps); beside KVM and on metal it makes no difference, and is not given.
+ * Under emulation a program at an address of its own costs about three times the start of one at a fixed address, as if it were
+ * translated anew each time; User Docker answers a third later (`make measure`, and with APPEND=norandmaps). Not given to KVM.
  */
 const fixedAddresses: Readonly<Record<Accel['kind'], readonly string[]>> = { tcg: ['norandmaps'], kvm: [] };
 
