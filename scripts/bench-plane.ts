@@ -2,7 +2,7 @@
  * `make bench-plane`: what the user plane costs against plain dockerd in the machine's own namespaces (`rancher.docker.isolation: host`), on one
  * machine in one run: throughput and latency of a published port, asked from another machine (a namespace behind a tap device), and
  * the time that a container takes to start. The modes take turns, so that a building machine that gets busier does so for both.
- * ROUNDS=n says how often (2). Writes build/bench-plane.json.
+ * ROUNDS=n says how often (2); APPEND takes kernel parameters. Writes build/bench-plane.json.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { compileProgram } from './lib/programs.ts';
 import { run } from './lib/run.ts';
 import { corralMachine } from './qemu-corral.ts';
 import { freePort, makeConfigDrive, sshKey } from './qemu-host.ts';
-import { wholeNumber } from './qemu-settings.ts';
+import { wholeNumber, words } from './qemu-settings.ts';
 import { Ssh, sshForwards, type SshPorts } from './qemu-ssh.ts';
 import { Vm } from './qemu.ts';
 
@@ -40,7 +40,8 @@ interface Figures {
 const rounds = wholeNumber('ROUNDS', 2);
 const starts = 7;
 const address = { here: '192.0.2.1', machine: '192.0.2.5' };
-const iperfPort = 5201;
+/** A server each: between two tests one does not listen for a moment. */
+const iperfPorts = { in: 5201, out: 5203 };
 const whoPort = 5202;
 const commandMs = 300_000;
 
@@ -159,18 +160,25 @@ async function enter(ssh: Ssh, mode: Mode): Promise<void> {
   await untilDockerAnswers(ssh);
   const actual = await modeOf(ssh);
   if (actual !== mode) throw new Error(`cannot measure isolation "${mode}": containers run in isolation "${actual}"`);
-  await ok(ssh, `docker run -d --name iperf -p ${iperfPort}:${iperfPort} bench iperf3 -s && docker run -d --name who -p ${whoPort}:${whoPort} bench who ${whoPort}`);
+  const servers: [string, number, string][] = [
+    ...Object.entries(iperfPorts).map(([way, port]): [string, number, string] => [`iperf-${way}`, port, `iperf3 -s -p ${port}`]),
+    ['who', whoPort, `who ${whoPort}`],
+  ];
+  for (const [name, port, command] of servers) await ok(ssh, `docker run -d --name ${name} -p ${port}:${port} bench ${command}`);
 }
 
-async function leave(ssh: Ssh): Promise<void> { await ok(ssh, 'docker rm -f iperf who'); }
+async function leave(ssh: Ssh): Promise<void> { await ok(ssh, `docker rm -f ${Object.keys(iperfPorts).map((way) => `iperf-${way}`).join(' ')} who`); }
 
 // ---- measuring
 
-async function throughput(outside: Outside, tree: string, ...options: string[]): Promise<number> {
+async function throughput(outside: Outside, tree: string, port: number, ...options: string[]): Promise<number> {
   const libraries = ['--library-path', join(tree, 'usr/lib/x86_64-linux-gnu')];
   const text = await outside.run(join(tree, 'usr/lib64/ld-linux-x86-64.so.2'), [
-    ...libraries, join(tree, 'usr/bin/iperf3'), '--client', address.machine, '--port', String(iperfPort), '--json', '--omit', '2', '--time', '8', ...options,
-  ]);
+    ...libraries, join(tree, 'usr/bin/iperf3'), '--client', address.machine, '--port', String(port), '--json', '--omit', '2', '--time', '8', ...options,
+  ]).catch((error: unknown) => {
+    // With --json its reason is where its figures would be.
+    throw new Error(`iperf3 ${options.join(' ')}: ${/"error":\s*(".*")/.exec((error as { readonly stdout?: string }).stdout ?? '')?.[1] ?? String(error)}`, { cause: error });
+  });
   const { end } = JSON.parse(text) as { readonly end: { readonly sum_received: { readonly bits_per_second: number } } };
   return Math.round(end.sum_received.bits_per_second / 1e6);
 }
@@ -183,8 +191,8 @@ async function startTime(ssh: Ssh): Promise<number> {
 
 async function measure(ssh: Ssh, outside: Outside, tree: string): Promise<Figures> {
   await waitForIdle(ssh);
-  const inMbit = await throughput(outside, tree);
-  const outMbit = await throughput(outside, tree, '--reverse');
+  const inMbit = await throughput(outside, tree, iperfPorts.in);
+  const outMbit = await throughput(outside, tree, iperfPorts.out, '--reverse');
   const { connect, roundTrip } = JSON.parse(await outside.run(process.execPath, ['-e', latencyClient, address.machine, String(whoPort)])) as { connect: number; roundTrip: number };
   return { inMbit, outMbit, connectUs: Math.round(connect), roundTripUs: Math.round(roundTrip), startMs: await startTime(ssh) };
 }
@@ -207,7 +215,7 @@ async function main(): Promise<void> {
   const config = makeConfigDrive(`#cloud-config\nhostname: corral\nssh_authorized_keys:\n  - ${sshKey(benchKey)}\nrancher:\n  network: {interfaces: {eth1: {address: ${address.machine}/24}}}\n`, join(benchDir, 'plane.config.iso'));
   const ports: SshPorts = { ssh: await freePort(), closed: await freePort() };
   using outside = new Outside();
-  const vm = await Vm.start(corralMachine({ append: ['quiet'], config, disk: { file, cache: 'unsafe' }, forwards: sshForwards(ports), noReboot: true, extra: outside.card }), join(benchDir, 'plane.console.log'));
+  const vm = await Vm.start(corralMachine({ append: ['quiet', ...words('APPEND')], config, disk: { file, cache: 'unsafe' }, forwards: sshForwards(ports), noReboot: true, extra: outside.card }), join(benchDir, 'plane.console.log'));
   const ssh = new Ssh({ port: ports.ssh, key: benchKey, user: 'rancher' });
   try {
     await vm.qmp(); // QEMU answers when it has opened everything

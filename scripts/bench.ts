@@ -1,7 +1,7 @@
 /**
  * `make bench`: CorralOS against plain Debian for the same purpose, booted in turn under the same QEMU settings (2
  * processors, 2 GiB, no network outside). Each has its own disk, which an uncounted first boot has set up; then three
- * counted boots each. ROUNDS=n changes that; ONLY=debian or ONLY=corral looks at one side.
+ * counted boots each. ROUNDS=n changes that; ONLY=debian or ONLY=corral looks at one side; APPEND gives both kernel parameters.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { ensureHostTools, runTools } from './lib/host-tools.ts';
 import type { MachineSpec } from './qemu-args.ts';
 import { corralMachine, image } from './qemu-corral.ts';
 import { freePort, makeConfigDrive, sshKey } from './qemu-host.ts';
-import { setting, wholeNumber } from './qemu-settings.ts';
+import { setting, wholeNumber, words } from './qemu-settings.ts';
 import { Ssh, sshForwards, type SshPorts } from './qemu-ssh.ts';
 import { Vm } from './qemu.ts';
 
@@ -26,7 +26,7 @@ interface Side {
 }
 
 /** A quiet console for both: printing the kernel's log is not what is compared. */
-const append = ['quiet'];
+const append = ['quiet', ...words('APPEND')];
 const rounds = wholeNumber('ROUNDS', 3);
 
 function debianSide(debian: DebianImage): Side {
