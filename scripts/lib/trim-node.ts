@@ -73,13 +73,23 @@ const CACHE_MAGIC = 0xc0de;
 const CACHE_HEADER_BYTES = 32;
 /** Node 24 has 388 modules of its own. */
 const CACHES_AT_LEAST = 300;
+/** What the hash of a source says of it: its length, and in the upper bits what kind of source it is. */
+const SOURCE_LENGTH = 0x1fff_ffff;
+
+export interface ModuleUse {
+  /** V8's hash of the flags that the program will run with. */
+  readonly flagsHash: number;
+  /** Of the modules that are loaded: the lengths of their sources, which is how a cache names its own. */
+  readonly sourceLengths: ReadonlySet<number>;
+}
 
 /**
- * Blanks the compiled code of Node's own modules: it was made with V8's usual flags, and V8 takes none that was made with
- * others than it runs with, so that with `--jitless` it has never been used. The headers stay, and the refusal with them.
- * Returns how many bytes.
+ * The compiled code of Node's own modules was made with V8's usual flags, and V8 takes none that was made with others than
+ * it runs with. Bytecode is the same under `--jitless`, so that of the modules that are loaded gets the hash of those
+ * flags, and nothing is compiled at a start; that of the others is blanked, its header and with it the refusal stay.
+ * Returns how many were kept, and how many bytes blanked.
  */
-export function blankCodeCaches(binary: Buffer): number {
+export function fitCodeCaches(binary: Buffer, use: ModuleUse): { kept: number; blanked: number } {
   const kinds = new Map<string, number[]>();
   for (let at = 0; at + CACHE_HEADER_BYTES <= binary.length; at += 8) {
     if (binary.readUInt16LE(at + 2) !== CACHE_MAGIC) continue;
@@ -89,11 +99,31 @@ export function blankCodeCaches(binary: Buffer): number {
   }
   const caches = [...kinds.values()].find((found) => found.length >= CACHES_AT_LEAST);
   if (caches === undefined) throw new BuildError('cannot trim program "node": the code caches of its modules are not where they were');
-  let blanked = 0;
+  let [kept, blanked] = [0, 0];
   for (const at of caches) {
+    if (use.sourceLengths.has(binary.readUInt32LE(at + 8) & SOURCE_LENGTH)) {
+      binary.writeUInt32LE(use.flagsHash, at + 12);
+      kept += 1;
+      continue;
+    }
     const length = binary.readUInt32LE(at + 20);
     binary.fill(0, at + CACHE_HEADER_BYTES, at + CACHE_HEADER_BYTES + length);
     blanked += length;
+  }
+  return { kept, blanked };
+}
+
+/** Blanks sources: the modules are then empty. One that is not found is an error. Returns how many bytes. */
+export function blankSources(binary: Buffer, sources: ReadonlyMap<string, string>): number {
+  let blanked = 0;
+  for (const [id, source] of sources) {
+    // One byte a character, or two where one of them needs it.
+    const encoding = [...source].some((character) => character > '\u00ff') ? 'utf16le' : 'latin1';
+    const bytes = Buffer.from(source, encoding);
+    const at = binary.indexOf(bytes);
+    if (at < 0) throw new BuildError(`cannot trim program "node": the source of its module "${id}" is not where it was`);
+    binary.fill(' ', at, at + bytes.length, encoding);
+    blanked += bytes.length;
   }
   return blanked;
 }

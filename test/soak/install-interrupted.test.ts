@@ -1,4 +1,4 @@
-/** Too long for every run (`make soak`): an installation that loses its power ten times (ROUNDS=n) at random moments, and is begun again each time. */
+/** Too long for every run (`make soak`): an installation that loses its power ten times (ROUNDS=n), at a random moment of each step in turn, and is begun again each time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
@@ -6,8 +6,9 @@ import { disksLeftAlone, firmware, medium, startFrom } from '../lib/media.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 10);
-/** An undisturbed one takes about so long (emulated). */
-const wholeMs = 24_000;
+/** By time alone most would be in the first, which takes half of it. */
+const steps = ['check the medium', 'erase what was there', 'write the system', 'write the boot partition', 'make the state partition', 'read back', 'write the partition table'];
+const longestMs = 4_000;
 
 let machine: Machine | undefined;
 showConsoleOnFailure(() => machine);
@@ -28,13 +29,15 @@ test(`ros install, interrupted ${rounds} times, then whole`, async () => {
     const mark = cd.console.mark();
     let answer = 'none';
     void cd.run('sudo ros install -d /dev/vda -f --no-reboot').then(({ code, stderr }) => { answer = `${code}: ${stderr.trim()}`; }, () => undefined);
-    await cd.until('the installation to begin', 120_000, () => Promise.resolve(/install: /.test(cd.console.text.slice(mark)) || answer !== 'none'));
-    expect(answer, 'an end before the cut').toBe('none');
-    const afterMs = Math.round(Math.random() * wholeMs);
+    const step = steps[(round - 1) % steps.length] ?? '';
+    const said = (): (string | undefined)[] => [...cd.console.text.slice(mark).matchAll(/install: (.*)/g)].map(([, words]) => words?.trim());
+    await cd.until(`the installation to ${step}`, 240_000, () => Promise.resolve(said().includes(step) || answer !== 'none' || said().join(', ')));
+    expect(said(), `an end before the cut: ${answer}`).toContain(step);
+    const afterMs = Math.round(Math.random() * longestMs);
     await sleep(afterMs);
-    const steps = [...cd.console.text.slice(mark).matchAll(/install: (.*)/g)].map(([, step]) => step?.trim());
+    const last = said().at(-1);
     await cd.kill();
-    console.log(`cut ${round}: ${afterMs} ms after it began; ${steps.at(-1) ?? ''}`);
+    console.log(`cut ${round}: ${afterMs} ms into "${step}"; last said: ${last ?? ''}`);
   }
   {
     const cd = await fromIso(disk);

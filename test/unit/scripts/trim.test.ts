@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ElfImage } from '../../../scripts/lib/elf-image.ts';
 import { dropExports, symbolNames } from '../../../scripts/lib/trim-exports.ts';
-import { blankCodeCaches, blankTypeScriptCompiler, trapCompilers, trimIcu } from '../../../scripts/lib/trim-node.ts';
+import { nodeUse, type NodeUse } from '../../../scripts/lib/node-modules.ts';
+import { blankSources, blankTypeScriptCompiler, fitCodeCaches, trapCompilers, trimIcu } from '../../../scripts/lib/trim-node.ts';
 
 const program = readFileSync(process.execPath);
 let folder = '';
@@ -31,15 +32,30 @@ const busy = `
 `;
 
 describe('a Node that never compiles', () => {
+  const required = ['node:http', 'node:child_process', 'fs/promises'];
   let node = '';
-  beforeAll(() => {
+  let use: NodeUse;
+  beforeAll(async () => {
     const binary = Buffer.from(program);
+    use = await nodeUse(process.execPath, ['--jitless'], required);
     expect(trimIcu(binary)).toBeGreaterThan(25_000_000);
     expect(blankTypeScriptCompiler(binary)).toBeGreaterThan(3_000_000);
-    expect(blankCodeCaches(binary)).toBeGreaterThan(3_000_000);
+    const { kept, blanked } = fitCodeCaches(binary, use);
+    expect(kept).toBeGreaterThan(40);
+    expect(blanked).toBeGreaterThan(2_000_000);
+    expect(blankSources(binary, use.never)).toBeGreaterThan(1_500_000);
     expect(trapCompilers(binary, new ElfImage(program).functions())).toBeGreaterThan(10_000_000);
     node = save('node', binary);
   }, 60_000);
+
+  it('takes the code of its modules from their caches, which it does not as it comes', async () => {
+    expect(use.withoutCache).toContain('_http_server');
+    expect((await nodeUse(node, ['--jitless'], required)).withoutCache).toEqual([]);
+  });
+
+  it('must have had the sources that it is to lose', () => {
+    expect(() => blankSources(Buffer.from(program), new Map([['internal/none', 'not a line of Node']]))).toThrow('cannot trim program "node": the source of its module "internal/none" is not where it was');
+  });
 
   it('does without the compilers and the caches what it does with them', () => {
     const [whole, trimmed] = [process.execPath, node].map((one) => execFileSync(one, ['--jitless', '-e', busy], { encoding: 'utf8' }));
