@@ -81,6 +81,24 @@ function tooSmall({ path, bytes }: BlockDevice, needed: number): RosError {
   return new RosError('ERR_ROS_DISK_TOO_SMALL', `cannot install to partition "${path}": it has ${inWords(bytes)}, at least ${inWords(needed)} are needed`);
 }
 
+/** A FAT32 with fewer clusters is none by Microsoft's specification. */
+const fat32Clusters = 65_525;
+
+/**
+ * A file system that says of itself that it is FAT32 and is too small for its large clusters: Linux reads it, firmware does not.
+ * Looks at the first sector (Microsoft's "FAT32 File System Specification", BPB).
+ */
+export async function assertFirmwareReads({ path, label }: BlockDevice): Promise<void> {
+  const sector = Buffer.alloc(512);
+  const device = await open(path);
+  try { await device.read(sector, 0, sector.length, 0); } finally { await device.close(); }
+  if (sector.readUInt16LE(22) !== 0) return; // FAT12 and FAT16 have their length of a table here
+  const [clusterSectors, reserved, tables, sectors, tableSectors] = [sector.readUInt8(13), sector.readUInt16LE(14), sector.readUInt8(16), sector.readUInt32LE(32), sector.readUInt32LE(36)];
+  const clusters = Math.floor((sectors - reserved - tables * tableSectors) / clusterSectors);
+  if (clusters >= fat32Clusters) return;
+  throw new RosError('ERR_ROS_BAD_FILESYSTEM', `cannot install to partition "${path}": no firmware reads its FAT32, which has ${clusters} clusters where FAT32 begins with ${fat32Clusters}`, { hint: `with smaller clusters: mkfs.vfat -F 32 -s 1 -n ${label} ${path}` });
+}
+
 export interface WriteOwnOptions extends Pick<WriteDiskOptions, 'files' | 'append' | 'cloudConfig' | 'fillState' | 'onProgress'> {
   readonly partitions: OwnPartitions;
   readonly stateDirectory?: string;

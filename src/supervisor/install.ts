@@ -11,7 +11,7 @@ import { checkParameter, splitAppend } from '../install/grub.ts';
 import { layoutOf, type Layout } from '../install/install-type.ts';
 import { diskLayout, sfdiskScript } from '../install/layout.ts';
 import { openMedium, type Medium } from '../install/medium.ts';
-import { ownPartitions, writeOwnPartitions, type OwnPartitions } from '../install/own-partitions.ts';
+import { assertFirmwareReads, ownPartitions, writeOwnPartitions, type OwnPartitions } from '../install/own-partitions.ts';
 import { assertFree, forOwnPartitions, forWholeDisk, requirePrograms } from '../install/programs.ts';
 import { neededFiles, readRelease, wanted, type Release } from '../install/release.ts';
 import { writeDisk, type OnProgress } from '../install/write-disk.ts';
@@ -135,6 +135,7 @@ export class InstallAdmin {
       const disk = path === undefined ? undefined : findIn(devices, path)?.device;
       const own = layout !== 'own' || release === undefined ? undefined : await attempt(() => ownPartitions(devices, release, { ...(path !== undefined && { disk: path }), ...(request.partition !== undefined && { partition: request.partition }) }));
       for (const one of own?.shown.map(({ path: part }) => part) ?? (disk === undefined || refused.some(({ code }) => code === 'ERR_ROS_IN_USE') ? [] : [disk.path])) await attempt(() => assertFree(one));
+      if (own !== undefined) await attempt(() => assertFirmwareReads(own.boot));
       const partitions = layout === 'own' || disk === undefined || refused.some(({ code }) => code === 'ERR_ROS_DISK_TOO_SMALL') ? [] : await attempt(() => {
         const planned = diskLayout(disk.bytes);
         sfdiskScript(planned, { table: layout === 'dos' ? 'dos' : 'gpt' });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { blockDevices } from '../../src/install/block-devices.ts';
 import type { BlockDevice } from '../../src/install/disks.ts';
-import { ownPartitions, writeOwnPartitions } from '../../src/install/own-partitions.ts';
+import { assertFirmwareReads, ownPartitions, writeOwnPartitions } from '../../src/install/own-partitions.ts';
 import { parseRelease } from '../../src/install/release.ts';
 import { makeMedium, place } from './install-medium.ts';
 
@@ -50,6 +50,14 @@ const write = async (partitions: ReturnType<typeof ownPartitions>, stateDirector
 };
 
 describe('partitions of one\'s own', () => {
+  it.each([['32', '1', true], ['16', '4', true], ['32', '8', false]])('are FAT%s with %s sectors in a cluster: firmware reads it: %s', async (kind, cluster, reads) => {
+    const path = loop('boot', 64 * mib);
+    execFileSync('mkfs.vfat', ['-F', kind, '-s', cluster, '-n', 'CORRAL_BOOT', path], { stdio: 'ignore' });
+    const [boot] = await devices();
+    const outcome = await assertFirmwareReads(boot as BlockDevice).then(() => '', String);
+    expect(outcome).toBe(reads ? '' : `RosError: cannot install to partition "${path}": no firmware reads its FAT32, which has 16348 clusters where FAT32 begins with 65525`);
+  });
+
   it('get the files, and keep what else is on them', async () => {
     const { state, boot } = make();
     const slot = loop('slot', 32 * mib);

@@ -34,7 +34,7 @@ test('noformat: onto partitions of one\'s own, by their labels; what was on the 
   runs('truncate', '-s', '2G', file);
   const parts = [{ start: 1, size: 128 }, { start: 129, size: 512 }, { start: 641, size: 1300 }] as const;
   execFileSync('sfdisk', ['-q', file], { env: environment, input: `label: gpt\n${parts.map(({ start, size }, index) => `start=${start * 2048}, size=${size * 2048}, ${['type=U', 'name=CORRAL_A', 'name=mine'][index] ?? ''}`).join('\n')}\n` });
-  runs('mkfs.vfat', '-F', '32', '-n', 'CORRAL_BOOT', '--offset', String(parts[0].start * 2048), file, String(parts[0].size * 1024));
+  runs('mkfs.vfat', '-F', '32', '-s', '1', '-n', 'CORRAL_BOOT', '--offset', String(parts[0].start * 2048), file, String(parts[0].size * 1024));
   runs('mke2fs', '-q', '-t', 'ext4', '-L', 'RANCHER_STATE', '-E', `offset=${parts[2].start * mib}`, file, `${parts[2].size}M`);
   for (const command of ['mkdir home', 'mkdir home/rancher', 'write package.json home/rancher/kept']) runs('debugfs', '-w', '-R', command, `${file}?offset=${parts[2].start * mib}`);
   {
