@@ -1,6 +1,6 @@
 /** Installations that few machines get: too long for every run (`make soak`). Each is made from the ISO, then started by a firmware. */
 import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import type { Bus } from '../../scripts/qemu-args.ts';
 import { makeTinyImage } from '../lib/guest.ts';
 import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
@@ -9,6 +9,7 @@ import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
 let machine: Machine | undefined;
 showConsoleOnFailure(() => machine);
+afterEach(async () => { await machine?.kill(); }); // one that did not get up
 
 const timeout = 1_800_000;
 const mib = 2 ** 20;

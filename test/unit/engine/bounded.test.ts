@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BoundedAgent } from '../../../src/engine/bounded-agent.ts';
@@ -28,6 +29,16 @@ describe('answers of an engine', () => {
     const docker = new Docker({ socketPath: join(folder, 'sock'), agent: new BoundedAgent(200_000) } as Docker.DockerOptions);
     await expect(docker.listContainers()).rejects.toThrow(/its answer is longer than/);
     expect((await docker.version()).Version).toBe('1');
+  });
+
+  it('do not cost the client a description of every socket it has', async () => {
+    const agent = new BoundedAgent();
+    const docker = new Docker({ socketPath: join(folder, 'sock'), agent } as Docker.DockerOptions);
+    const version = docker.version();
+    // As docker-modem does it, and while there is a socket.
+    expect(inspect({ agent }, { showHidden: true, depth: null })).toBe('{ agent: BoundedAgent }');
+    await version;
+    expect(inspect({ agent }, { showHidden: true, depth: null })).toBe('{ agent: BoundedAgent }');
   });
 });
 
