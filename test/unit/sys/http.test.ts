@@ -53,8 +53,8 @@ describe('fetching a text', () => {
   it('does not wait for ever: neither for the head of an answer nor for its end', async () => {
     web.answers.set('/head', () => undefined);
     web.answers.set('/body', (_request, response) => { response.writeHead(200).write('half'); });
-    await expect(fetch('/head', { timeoutMs: 50 })).rejects.toThrow(`cannot fetch "${web.url}/head": no answer within 0.05 s`);
-    await expect(fetch('/body', { timeoutMs: 50, retries: 1 })).rejects.toThrow('no answer within 0.05 s');
+    await expect(fetch('/head', { timeoutMs: 300 })).rejects.toThrow(`cannot fetch "${web.url}/head": no answer within 0.3 s`);
+    await expect(fetch('/body', { timeoutMs: 300, retries: 1 })).rejects.toThrow('no answer within 0.3 s');
     expect(web.asked).toEqual(['/head', '/body', '/body']);
   });
 
