@@ -2,8 +2,11 @@
 import { run } from './run.ts';
 import type { ModuleUse } from './trim-node.ts';
 
-/** What `ros` cannot use even by mistake: `fetch` (it needs machine code), tests, a prompt, a debugger, QUIC, and tools for V8's logs. */
-const NEVER = /^(?:repl$|internal\/(?:deps\/(?:acorn|minimatch|undici|v8)|debugger|quic|repl|streams\/iter|test_runner)\/)/;
+/**
+ * What `ros` cannot reach, even by mistake: tests, a prompt, a debugger, tools for V8's logs, and what needs a flag of Node's. Not
+ * what only looks unused: acorn words a failed assert(), undici is loaded at the start where NODE_USE_ENV_PROXY is set.
+ */
+const NEVER = /^(?:repl$|internal\/(?:deps\/v8|debugger|quic|repl|streams\/iter|test_runner)\/)/;
 
 const script = `
 const { internalBinding } = require('internal/test/binding');

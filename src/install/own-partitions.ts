@@ -96,7 +96,7 @@ export async function assertFirmwareReads({ path, label }: BlockDevice): Promise
   const [clusterSectors, reserved, tables, sectors, tableSectors] = [sector.readUInt8(13), sector.readUInt16LE(14), sector.readUInt8(16), sector.readUInt32LE(32), sector.readUInt32LE(36)];
   const clusters = Math.floor((sectors - reserved - tables * tableSectors) / clusterSectors);
   if (clusters >= fat32Clusters) return;
-  throw new RosError('ERR_ROS_BAD_FILESYSTEM', `cannot install to partition "${path}": no firmware reads its FAT32, which has ${clusters} clusters where FAT32 begins with ${fat32Clusters}`, { hint: `with smaller clusters: mkfs.vfat -F 32 -s 1 -n ${label} ${path}` });
+  throw new RosError('ERR_ROS_BAD_FILESYSTEM', `cannot install to partition "${path}": no firmware reads its FAT32, which has ${clusters} clusters where FAT32 begins with ${fat32Clusters}`, { hint: `with smaller clusters, which erases it: mkfs.vfat -F 32 -s 1 -n ${label} ${path}` });
 }
 
 export interface WriteOwnOptions extends Pick<WriteDiskOptions, 'files' | 'append' | 'cloudConfig' | 'fillState' | 'onProgress'> {

@@ -29,6 +29,7 @@ const busy = `
   for (let i = 0; i < 20; i += 1) JSON.parse(JSON.stringify(Array.from({ length: 1e4 }, (_, at) => ({ at, text: 'k' + at }))));
   sum += require('crypto').createHash('sha256').update(String(sum)).digest()[0] + new Intl.NumberFormat('en').format(1234.5).length;
   console.log(sum, new URL('http://bücher.example').host, 'x'.localeCompare('y'));
+  try { require('assert')(sum === 'x'); } catch (error) { console.log(error.name, error.message); }
 `;
 
 describe('a Node that never compiles', () => {
@@ -43,7 +44,7 @@ describe('a Node that never compiles', () => {
     const { kept, blanked } = fitCodeCaches(binary, use);
     expect(kept).toBeGreaterThan(40);
     expect(blanked).toBeGreaterThan(2_000_000);
-    expect(blankSources(binary, use.never)).toBeGreaterThan(1_500_000);
+    expect(blankSources(binary, use.never)).toBeGreaterThan(1_000_000);
     expect(trapCompilers(binary, new ElfImage(program).functions())).toBeGreaterThan(10_000_000);
     node = save('node', binary);
   }, 60_000);
@@ -58,7 +59,7 @@ describe('a Node that never compiles', () => {
   });
 
   it('does without the compilers and the caches what it does with them', () => {
-    const [whole, trimmed] = [process.execPath, node].map((one) => execFileSync(one, ['--jitless', '-e', busy], { encoding: 'utf8' }));
+    const [whole, trimmed] = [process.execPath, node].map((one) => execFileSync(one, ['--jitless', '-e', busy], { encoding: 'utf8', env: { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9' } }));
     expect(trimmed).toBe(whole);
   }, 60_000);
 
