@@ -56,6 +56,15 @@ describe('a plan', () => {
     expect(isUntouched()).toBe(true);
   });
 
+  it('refuses a boot partition of one\'s own that firmware would not read, before anything is written', async () => {
+    execFileSync('mkfs.vfat', ['-F', '32', '-s', '8', '-n', 'CORRAL_BOOT', disk, String(256 * 1024)], { stdio: 'ignore' });
+    const part = { ...device, bytes: 600 * mib, type: 'part' };
+    const state = join(folder, 'state');
+    writeFileSync(state, '');
+    const own = { ...device, path: '/dev/none', children: [{ ...part, label: 'CORRAL_BOOT', filesystem: 'vfat' }, { ...part, path: state, label: 'RANCHER_STATE', filesystem: 'ext4' }] };
+    expect(await whyNot({ type: 'noformat', device: '/dev/none', cloudConfig: given(key) }, admin({ devices: [own] }))).toContainEqual(expect.stringContaining(`cannot install to partition "${disk}": no firmware reads its FAT32`));
+  });
+
   it('warns when nobody could log in, unless a kernel parameter sees to it', async () => {
     const notes = async (request: Partial<InstallRequest>): Promise<readonly string[]> => (await admin().plan({ device: disk, ...request })).notes;
     const warning = [expect.stringContaining('nobody can log in to the installed machine')];
