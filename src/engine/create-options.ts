@@ -69,6 +69,8 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions & { r
       ...(spec.oomScoreAdj !== undefined && { OomScoreAdj: spec.oomScoreAdj }),
       Ulimits: spec.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       Sysctls: { ...spec.sysctls },
+      // Engines know these since API 1.43 (Docker 24); the types of dockerode do not.
+      ...{ Annotations: { ...spec.annotations } },
       // The supervisor alone decides about restarts; two deciders would race.
       RestartPolicy: { Name: 'no' },
       LogConfig: logConfig,

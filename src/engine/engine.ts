@@ -57,6 +57,8 @@ export interface ContainerSpec {
   readonly oomScoreAdj?: number;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   readonly sysctls: Readonly<Record<string, string>>;
+  /** What the OCI runtime and containerd's shim are told of it. */
+  readonly annotations: Readonly<Record<string, string>>;
   readonly healthcheck?: Healthcheck;
 }
 

@@ -155,6 +155,7 @@ function define(name: string, raw: RawService, origin: string, fragments: readon
     oomScoreAdj: raw.oom_score_adj,
     ulimits: Object.entries(raw.ulimits ?? {}).map(([limit, value]) => (typeof value === 'number' ? { name: limit, soft: value, hard: value } : { name: limit, ...value })),
     sysctls: raw.sysctls ?? {},
+    annotations: raw.annotations ?? {},
   });
 }
 

@@ -176,6 +176,7 @@ export const serviceSchema = z.strictObject({
   oom_score_adj: z.optional(z.number()),
   ulimits: z.optional(z.record(z.string(), ulimit)),
   sysctls: z.optional(textMap),
+  annotations: z.optional(textMap),
 });
 
 /** What one layer says of a service: any part of it. */
