@@ -76,6 +76,26 @@ describe.each(containers.map((service) => ({ service })))('kill -9 of the system
   });
 });
 
+test('kill -9 of the shim that the small system containers share is mended, and neither the console nor the user plane was restarted', async () => {
+  const before = await systemContainers(machine);
+  const small = before.filter(({ name }) => name !== 'console' && name !== 'docker');
+  const shims = await Promise.all(small.map(shimOf));
+  expect(new Set(shims), 'one shim for all of them').toEqual(new Set([shims[0]]));
+  const old = shims[0];
+  expect(old, 'a shim').toBeGreaterThan(1);
+  const steady = await usersContainer();
+  await machine.ok(`sudo kill -9 ${old}`);
+  await measured('the small ones', async () => {
+    const now = await systemContainers(machine);
+    return small.every((was) => now.some(({ name, startedAt }) => name === was.name && startedAt !== was.startedAt));
+  });
+  await settled();
+  const names = small.map(({ name }) => name);
+  expect(others(await systemContainers(machine), names)).toEqual(others(before, names));
+  expect(await usersContainer()).toBe(steady);
+  await sameBoot();
+});
+
 test('kill -STOP of the supervisor is noticed by its silence: it is replaced, and no container was restarted', async () => {
   const before = await systemContainers(machine);
   const old = pidOf('supervisor', await processes(machine));

@@ -44,6 +44,11 @@ describe('a service file', () => {
     expect(one('a: {image: x, cpus: 0.5, mem_limit: 64m, mem_reservation: 32m, pids_limit: 50}')).toMatchObject(limits);
   });
 
+  it('hands annotations on', () => {
+    expect(one('a: {image: x, annotations: {io.containerd.runc.v2.group: small}}')?.annotations).toEqual({ 'io.containerd.runc.v2.group': 'small' });
+    expect(one('a: {image: x, annotations: [a.b=c]}')?.annotations).toEqual({ 'a.b': 'c' });
+  });
+
   it('takes bare names in environment from the variables', () => {
     const variables = { ETCD_A: '1', ETCD_B: '2', TOKEN: 't' };
     expect(one('a: {image: x, environment: [TOKEN, "ETCD_*", GONE, K=v]}', variables)?.environment).toEqual({ TOKEN: 't', ETCD_A: '1', ETCD_B: '2', K: 'v' });
