@@ -3,13 +3,12 @@ import { dirname, resolve } from 'node:path';
 import { portBindings } from '../engine/create-options.ts';
 import { causeOf, RosError } from '../lib/errors.ts';
 import { expandVolumesFrom } from './compose.ts';
-import type { DependencyCondition, ServiceDefinition } from './definition.ts';
+import { defaultPriority, type DependencyCondition, type ServiceDefinition } from './definition.ts';
 import type { RawFragment, RawService } from './manifest-schema.ts';
 import type { RestartPolicy } from './state-machine.ts';
 import { isMap, readManifest, type Fragment } from './manifest.ts';
 
 const defaultStopGraceMs = 10_000;
-const defaultPriority = 50;
 /** What `cpu_quota` counts in, of the kernel's default period. */
 const cpuPeriodUs = 100_000;
 const conditions = { service_started: 'started', service_healthy: 'healthy', service_completed_successfully: 'completed' } as const;

@@ -8,7 +8,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { ServiceStatus } from '../api/types.ts';
+import type { ServiceState, ServiceStatus } from '../api/types.ts';
 import type { ContainerInfo, EngineEvent, LogOptions, Plane } from '../engine/engine.ts';
 import type { Clock } from '../lib/clock.ts';
 import { causeOf, RosError } from '../lib/errors.ts';
@@ -17,10 +17,10 @@ import { suggest } from '../lib/suggest.ts';
 import { Turns } from '../lib/turns.ts';
 import { listDirectory, writeFileAtomic } from '../sys/files.ts';
 import { serviceLabel } from './container-spec.ts';
-import type { Scope, ServiceDefinition } from './definition.ts';
+import { defaultPriority, type Scope, type ServiceDefinition } from './definition.ts';
 import { ServiceEvents } from './events.ts';
 import type { Images } from './images.ts';
-import { startGroups } from './order.ts';
+import { neededBy, startGroups } from './order.ts';
 import type { Plan } from './plan.ts';
 import { ServiceRunner } from './runner.ts';
 
@@ -47,6 +47,10 @@ export interface ManagerOptions {
  * for say so (`io.corral.priority`) and go first.
  */
 const startsAtOnce = 2;
+/** The service that User Docker's start is; services that nobody waits for start after it, or when it has had its time. */
+const userEngineService = 'docker';
+const userEngineFirstMs = 30_000;
+const comesNot: ReadonlySet<ServiceState> = new Set(['unhealthy', 'stopping', 'backoff', 'parked', 'failed']);
 const engineNames: Readonly<Record<Scope, string>> = { system: 'System Docker', user: 'User Docker' };
 
 export class ServiceManager {
@@ -57,6 +61,7 @@ export class ServiceManager {
   readonly #watchers = new Set<() => void>();
   readonly #streams = new Map<Scope, AbortController>();
   readonly #up = new Set<Scope>();
+  #mayAllStart = false;
   #stopping = false;
 
   constructor(options: ManagerOptions) {
@@ -96,6 +101,8 @@ export class ServiceManager {
       else await this.#removeStray(info, scope);
     }
     this.#up.add(scope);
+    if (scope === 'user') this.#mayAllStart = true;
+    else this.#options.clock.after(userEngineFirstMs, () => { this.#mayAllStart = true; this.#changed(); });
     const wanted = (name: string): boolean => !stoppedByHand.has(name);
     await Promise.all([...this.#runners.values()].map(async (runner) => {
       if (runner.definition.scope === scope) await runner.resume(containers.get(runner.name), wanted(runner.name));
@@ -234,15 +241,24 @@ export class ServiceManager {
   }
 
   /** What a service waits for and is not as it should be, in words. */
-  #blockers({ scope, after }: ServiceDefinition): string[] {
+  #blockers({ name: own, scope, after, priority }: ServiceDefinition): string[] {
     const engine = this.#up.has(scope) ? [] : [engineNames[scope]];
+    const first = priority > defaultPriority && scope === 'system' && this.#isHeld(own) ? [`${engineNames.user}, which goes first`] : [];
     const services = [...after].flatMap(([name, condition]) => {
       const runner = this.#runners.get(name);
       if (runner === undefined || runner.ready) return [];
       if (condition === 'started' && runner.started) return [];
       return [`${name} (${runner.state})`];
     });
-    return [...engine, ...services];
+    return [...engine, ...first, ...services];
+  }
+
+  /** Whether it is to wait for User Docker, and nothing that comes before User Docker waits for it in turn. */
+  #isHeld(name: string): boolean {
+    const userEngine = this.#runners.get(userEngineService);
+    if (this.#mayAllStart || userEngine === undefined || comesNot.has(userEngine.state)) return false;
+    const early = [...this.#runners.values()].filter(({ definition: { scope, priority } }) => scope === 'system' && priority <= defaultPriority);
+    return !neededBy(early.map((runner) => runner.name), (one) => [...this.#runners.get(one)?.definition.after.keys() ?? []]).has(name);
   }
 
   #changed(): void {

@@ -41,6 +41,18 @@ export function findCycles(names: readonly string[], edges: Edges): string[][] {
   return cycles;
 }
 
+/** What these wait for, directly or not. */
+export function neededBy(names: readonly string[], edges: Edges): Set<string> {
+  const found = new Set<string>();
+  const work = [...names];
+  for (let name = work.pop(); name !== undefined; name = work.pop()) {
+    const fresh = edges(name).filter((target) => !found.has(target));
+    for (const target of fresh) found.add(target);
+    work.push(...fresh);
+  }
+  return found;
+}
+
 /** Groups to start one after the other, everything inside a group in parallel. The reverse is the order to stop in. */
 export function startGroups(names: readonly string[], edges: Edges): string[][] {
   const known = new Set(names);

@@ -87,6 +87,46 @@ describe('the service manager', () => {
     expect(engine.calls.find((call) => call.startsWith('create'))).toBe('create first');
   });
 
+  describe('leaves the processors to User Docker first', () => {
+    const label = (priority: number): string => `labels: {io.rancher.os.scope: system, io.corral.priority: ${priority}}`;
+    const text = `docker: {image: img, ${label(10)}}\nlog: {image: img, ${label(60)}}\nclock: {image: img, ${label(60)}}\nplain: {image: img}\n`;
+
+    it('until it answers', async () => {
+      const { manager, states, engineUp } = makeManager(new FakeEngine(), text);
+      await engineUp();
+      await vi.waitFor(() => { expect(states()).toEqual({ docker: 'running', plain: 'running', log: 'waiting', clock: 'waiting' }); });
+      expect(manager.runner('log', 'look at').status().detail).toBe('waiting for User Docker, which goes first');
+      await manager.engineUp('user');
+      await vi.waitFor(() => { expect(states()).toEqual({ docker: 'running', plain: 'running', log: 'running', clock: 'running' }); });
+    });
+
+    it('but not for longer than 30 s', async () => {
+      const { clock, states, engineUp } = makeManager(new FakeEngine(), text);
+      await engineUp();
+      clock.pass(29_999);
+      await vi.waitFor(() => { expect(states()).toMatchObject({ docker: 'running', log: 'waiting' }); });
+      clock.pass(1);
+      await vi.waitFor(() => { expect(states()).toMatchObject({ log: 'running', clock: 'running' }); });
+    });
+
+    it('and not where it does not come', async () => {
+      const engine = new FakeEngine();
+      engine.broken.add('docker');
+      const { states, engineUp } = makeManager(engine, text);
+      await engineUp();
+      await vi.waitFor(() => { expect(states()).toEqual({ docker: 'backoff', plain: 'running', log: 'running', clock: 'running' }); });
+      const without = makeManager(new FakeEngine(), `log: {image: img, ${label(60)}}`);
+      await without.engineUp();
+      await vi.waitFor(() => { expect(without.states()).toEqual({ log: 'running' }); });
+    });
+
+    it('and not where something that comes before waits for one of these', async () => {
+      const { states, engineUp } = makeManager(new FakeEngine(), `docker: {image: img, depends_on: [vpn]}\nvpn: {image: img, depends_on: [log]}\nlog: {image: img, ${label(60)}}\nclock: {image: img, ${label(60)}}`);
+      await engineUp();
+      await vi.waitFor(() => { expect(states()).toEqual({ docker: 'running', vpn: 'running', log: 'running', clock: 'waiting' }); });
+    });
+  });
+
   it('says when the containers that are being started run', async () => {
     const engine = new FakeEngine();
     const { manager, engineUp } = makeManager(engine, 'check: {image: img, labels: {io.rancher.os.scope: system}}');
