@@ -49,7 +49,7 @@ export interface ManagerOptions {
 const startsAtOnce = 2;
 /** The service that User Docker's start is; services that nobody waits for start after it, or when it has had its time. */
 const userEngineService = 'docker';
-const userEngineFirstMs = 30_000;
+const userEngineFirstMs = 20_000;
 const comesNot: ReadonlySet<ServiceState> = new Set(['unhealthy', 'stopping', 'backoff', 'parked', 'failed']);
 const engineNames: Readonly<Record<Scope, string>> = { system: 'System Docker', user: 'User Docker' };
 

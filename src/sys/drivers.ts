@@ -12,8 +12,8 @@ export function loadDrivers(): Promise<void> {
   return loading;
 }
 
-/** Power buttons, too: one that is pressed before its driver is there has not been pressed. */
-const devices = ['pci/devices/*', 'virtio/devices/*', 'scsi/devices/*', 'usb/devices/*', 'acpi/devices/LNXPWRBN:*', 'acpi/devices/PNP0C0C:*'];
+/** Keyboards and power buttons, too: what is pressed before its driver is there has not been pressed. */
+const devices = ['pci/devices/*', 'virtio/devices/*', 'scsi/devices/*', 'usb/devices/*', 'hid/devices/*', 'acpi/devices/LNXPWRBN:*', 'acpi/devices/PNP0C0C:*'];
 
 /** By its path: busybox's shell and xargs would take their own modprobe, which reads all aliases as text. */
 const round = `cat ${devices.map((device) => `/sys/bus/${device}/modalias`).join(' ')} 2>/dev/null | sort -u | xargs -r /usr/sbin/modprobe -abq`;

@@ -100,10 +100,10 @@ describe('the service manager', () => {
       await vi.waitFor(() => { expect(states()).toEqual({ docker: 'running', plain: 'running', log: 'running', clock: 'running' }); });
     });
 
-    it('but not for longer than 30 s', async () => {
+    it('but not for longer than 20 s', async () => {
       const { clock, states, engineUp } = makeManager(new FakeEngine(), text);
       await engineUp();
-      clock.pass(29_999);
+      clock.pass(19_999);
       await vi.waitFor(() => { expect(states()).toMatchObject({ docker: 'running', log: 'waiting' }); });
       clock.pass(1);
       await vi.waitFor(() => { expect(states()).toMatchObject({ log: 'running', clock: 'running' }); });
