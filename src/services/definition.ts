@@ -15,10 +15,10 @@ export interface Schedule {
   readonly catchUp: boolean;
 }
 
-/** Its container, and what the manager must know besides. `labels` are the manifest's; the container gets two more. */
 /** Of a service that says none. Whose is higher nobody waits for: it leaves the processors to User Docker's start. */
 export const defaultPriority = 50;
 
+/** Its container, and what the manager must know besides. `labels` are the manifest's; the container gets two more. */
 export interface ServiceDefinition extends Omit<ContainerSpec, 'cgroupParent'> {
   /** Where it came from, for errors and for `--origin`: a file or a layer's name. */
   readonly origin: string;
