@@ -17,11 +17,14 @@ const mode = z.union([z.string(), z.number()])
 
 const owner = z.string().regex(/^\d+:\d+$/, 'an owner is "uid:gid", in numbers');
 
-/** `name` for the whole package, or `name: [globs]` for only these of its files. */
+/** `name` for the whole package, `name: [globs]` for only these of its files, or `name: {file: path}` for these, each at another path. */
 const packageChoice = z.union([
-  z.string().transform((name) => ({ name, only: undefined })),
-  z.record(z.string(), z.array(path)).refine((choice) => Object.keys(choice).length === 1, 'one package an item')
-    .transform((choice) => ({ name: Object.keys(choice)[0] ?? '', only: Object.values(choice)[0] })),
+  z.string().transform((name): PackageChoice => ({ name, only: undefined })),
+  z.record(z.string(), z.union([z.array(path), z.record(path, path)])).refine((choice) => Object.keys(choice).length === 1, 'one package an item')
+    .transform((choice): PackageChoice => {
+      const [[name = '', files = []] = []] = Object.entries(choice);
+      return Array.isArray(files) ? { name, only: files } : { name, only: Object.keys(files), moved: files };
+    }),
 ]);
 
 const tree = {
@@ -94,7 +97,14 @@ const osSpec = z.strictObject({
 export type OsSpec = z.output<typeof osSpec>;
 export type ImageSpec = z.output<typeof imageSpec>;
 export type ImageConfig = z.output<typeof config>;
-export type PackageChoice = z.output<typeof packageChoice>;
+
+export interface PackageChoice {
+  readonly name: string;
+  /** globs of the files that are taken; undefined for all */
+  readonly only: readonly string[] | undefined;
+  /** where a file goes, by where the package has it */
+  readonly moved?: Readonly<Record<string, string>>;
+}
 
 /** What the root and each system image have in common: a tree of files made of packages and a folder on top. */
 export interface TreeSpec {

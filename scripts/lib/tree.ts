@@ -33,13 +33,13 @@ export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInpu
   mkdirSync(target, { recursive: true });
   const isExcluded = globMatcher([...inputs.exclude, ...spec.exclude]);
   const isExcludedHere = globMatcher(spec.exclude);
-  for (const { name, only } of spec.packages) {
+  for (const { name, only, moved } of spec.packages) {
     const folder = inputs.packages.get(name);
     if (folder === undefined) throw new BuildError(`cannot build tree "${inputs.name}": package "${name}" is not unpacked`);
     // Named files win over what is dropped from every package: whoever names a file wants it.
     const isNamed = only === undefined ? undefined : globMatcher(only);
     const isWanted = isNamed === undefined ? (path: string) => !isExcluded(path) : (path: string) => isNamed(path) && !isExcludedHere(path);
-    const count = copyFolder(folder, target, { isWanted });
+    const count = copyFolder(folder, target, { isWanted, moved });
     if (count === 0) throw new BuildError(`cannot build tree "${inputs.name}": package "${name}" adds no file`, { hint: 'an exclusion or the list of its files leaves none' });
   }
   if (inputs.packages.has('ca-certificates') && spec.packages.some(({ name }) => name === 'ca-certificates')) bundleCertificates(target, inputs);
@@ -56,6 +56,8 @@ export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInpu
 
 interface CopyOptions {
   readonly isWanted: (path: string) => boolean;
+  /** where a file goes, by where it is, if not to the same path */
+  readonly moved?: Readonly<Record<string, string>> | undefined;
   /** the modes of a checkout depend on its umask: keep only what git keeps */
   readonly plainModes?: boolean;
 }
@@ -68,7 +70,7 @@ function copyFolder(source: string, target: string, options: CopyOptions): numbe
     for (const entry of readdirSync(join(source, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(folder, entry.name);
       const from = join(source, path);
-      const to = join(target, merged(path));
+      const to = join(target, options.moved?.[merged(path)] ?? merged(path));
       if (entry.isDirectory()) {
         visit(path);
         // an empty folder of a package is meant (/var/lib/chrony); one whose files are all excluded is not

@@ -5,11 +5,14 @@
  */
 import { causeOf } from '../lib/errors.ts';
 import { run } from '../sys/exec.ts';
+import { exists } from '../sys/files.ts';
 import { listeners, type Listener } from '../sys/listeners.ts';
 import type { Machine } from './machine.ts';
 import { planeIsApart } from './published-ports.ts';
 
 const table = 'inet corral_plane';
+/** plane-network makes it before the table. */
+const link = '/sys/class/net/uplane';
 /** Services take a moment from running to listening. */
 const laterMs = [500, 5000, 30_000] as const;
 
@@ -36,7 +39,7 @@ export class SystemPorts {
   async look(): Promise<void> {
     if (!this.#isThere) return;
     try {
-      if (!await planeIsApart()) return; // there is no table
+      if (!await planeIsApart() || !await exists(link)) return; // there is no table
       const rules = setRules(await listeners('self'));
       if (rules === this.#known) return;
       await run('nft', ['-f', '-'], { input: rules });

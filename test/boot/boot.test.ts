@@ -55,6 +55,11 @@ describe('the first boot', () => {
     expect(await machine.ok('ls -d /sys/module/dummy')).toBe('/sys/module/dummy');
   });
 
+  test('loads a module that the kernel asks for', async () => {
+    expect(await machine.ok('cat /proc/sys/kernel/modprobe')).toBe('/usr/bin/kernel-modprobe');
+    expect(await machine.ok('sudo modprobe -r dummy && sudo ip link add asked type dummy && ls -d /sys/module/dummy && sudo ip link delete asked')).toBe('/sys/module/dummy');
+  });
+
   test('runs the services of rancher.services, and lays its changes over the shipped ones', async () => {
     await machine.until('the service beacon', machine.limit(30_000), async () => (await services(machine)).some(({ name, state }) => name === 'beacon' && state === 'running'));
     expect(await machine.ok('sudo ros service logs beacon')).toContain('lit: ahoy');
@@ -153,6 +158,14 @@ describe('User Docker', () => {
   test('runs a container', async () => {
     expect(await machine.ok('docker run --rm tiny echo hello-from-a-container', { timeoutMs: machine.limit(30_000) })).toBe('hello-from-a-container');
     expect((await machine.run('docker run --rm tiny sh -c "exit 7"')).code).toBe(7);
+  });
+
+  test('has random addresses, as has all that stays; not what is over in a moment, on an emulated processor', async () => {
+    // ADDR_NO_RANDOMIZE, of each process that has it; one of those that are over in a moment may be at it.
+    const without = 'for each in /proc/[0-9]*; do read -r flags 2>/dev/null <$each/personality || continue; case $flags in *4????) cat $each/comm ;; esac; done';
+    await machine.until('no process without random addresses', machine.limit(10_000), async () => (await machine.ok(`sudo sh -c '${without}'`)) === '');
+    expect(await machine.ok('docker run --rm tiny cat /proc/self/personality')).toBe('00000000');
+    expect(await machine.ok('sudo nsenter -t 1 -m short-lived cat /proc/self/personality')).toBe(machine.vm.accel.kind === 'tcg' ? '00040000' : '00000000');
   });
 
   test('publishes a port to the console and to the outside', async () => {

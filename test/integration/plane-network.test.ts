@@ -19,6 +19,8 @@ const outer = `
 set +e
 say() { echo "$*"; }
 die() { say "died: $*"; exit 1; }
+nft() { short-lived /usr/sbin/nft "$@"; }
+ip() { short-lived /usr/bin/ip "$@"; }
 SYSTEM_TCP_PORTS=22 SYSTEM_UDP_PORTS=68,546
 plane() {
   unshare --net sh -c 'echo yes >/run/unshared; exec sleep 1000' >/dev/null 2>&1 & holder=$!

@@ -12,6 +12,8 @@ import type { Part } from './part.ts';
 
 /** What the system itself wants; the configuration may say otherwise. Forwarding of IPv6 is switched on by plane-network, which leaves each interface a host's. */
 const defaults: Readonly<Record<string, string>> = {
+  // Answers for modules that nobody has (image/programs/kernel-modprobe.c).
+  'kernel.modprobe': '/usr/bin/kernel-modprobe',
   'net.ipv4.ip_forward': '1',
   ...hardeningSysctls,
   'vm.min_free_kbytes': String(minFreeKb(totalmem() / 1024)),

@@ -11,6 +11,9 @@ import { promisify } from 'node:util';
 
 const layers = join(import.meta.dirname, '../../../build/work/layers');
 
+/** What the manifest of `docker` binds from the root image and our scripts call. */
+const shortLived = join(import.meta.dirname, '../../../build/work/root/usr/bin/short-lived');
+
 /** /run is kept, /dev has what cannot do harm, and a script has every applet of busybox, after the image's own programs. */
 const enter = `
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work" "$SCRATCH/root"
@@ -22,6 +25,7 @@ mount --bind "$SCRATCH/run" run
 mount -t tmpfs -o mode=755 dev dev
 for node in null zero urandom tty; do : >dev/$node; mount --bind /dev/$node dev/$node; done
 chroot . /usr/bin/busybox --install -s /applets
+cp "$SHORT_LIVED" usr/bin/
 exec chroot . /bin/sh -eu -c "$SCRIPT"
 `;
 
@@ -79,7 +83,7 @@ export class ImageRoot implements Disposable {
   [Symbol.dispose](): void { rmSync(this.#scratch, { recursive: true, force: true }); }
 
   #environment(script: string): NodeJS.ProcessEnv {
-    return { PATH: path, LOWER: this.#trees.join(':'), SCRATCH: this.#scratch, SCRIPT: script };
+    return { PATH: path, LOWER: this.#trees.join(':'), SCRATCH: this.#scratch, SHORT_LIVED: shortLived, SCRIPT: script };
   }
 
   #places(path: string): string[] {
