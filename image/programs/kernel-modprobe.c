@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && strncmp(argv[3], "binfmt-", 7) == 0)
 		return 1;
+	argv[0] = "modprobe"; /* it is kmod, which goes by its name */
 	execv("/usr/sbin/modprobe", argv);
 	return 127;
 }
