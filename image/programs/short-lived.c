@@ -2,9 +2,8 @@
  * short-lived PROGRAM [ARGUMENT...], or by the name of one of `names`: runs a program that is over in a moment.
  *
  * On an emulated processor (QEMU without KVM) a program costs about three times as much when it lies at another address each time,
- * for its instructions are translated anew: 105 ms and not 35 for a rule of iptables, and dockerd asks for 135 to 200 of them at each
- * start. There, and only there, it runs without random addresses. What it starts inherits that, so nothing that stays is started
- * this way.
+ * for its instructions are translated anew, and dockerd starts iptables 135 to 200 times (docs/adr/0008 has the numbers). There,
+ * and only there, it runs without random addresses. What it starts inherits that, so nothing that stays is started this way.
  */
 #include <cpuid.h>
 #include <errno.h>
