@@ -56,6 +56,12 @@ describe('a tree', () => {
     expect(lstatSync(at('tree/usr/bin/su')).mode & 0o7777).toBe(0o4755);
   });
 
+  it('puts a file at another path where that is said, and nothing at its own', async () => {
+    put('p/bin/shell', 'static');
+    put('p/usr/bin/other');
+    expect(await build({ packages: [{ name: 'p', only: ['usr/bin/shell'], moved: { 'usr/bin/shell': 'usr/lib/own/sh' } }] })).toEqual(['usr/lib/own/sh']);
+  });
+
   it('says which package brings nothing', async () => {
     put('p/usr/bin/x');
     await expect(build({ packages: [{ name: 'p', only: ['usr/bin/typo'] }] })).rejects.toThrow('cannot build tree "image x": package "p" adds no file');
