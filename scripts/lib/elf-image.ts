@@ -9,17 +9,17 @@ export interface FunctionSymbol { readonly name: string; readonly address: numbe
 
 export class ElfImage {
   readonly bytes: Buffer;
-  /** The dynamic section's entries. */
-  readonly dynamic: readonly (readonly [tag: number, value: number])[];
+  /** The dynamic section's entries; `at` is where a value stands. */
+  readonly dynamic: readonly (readonly [tag: number, value: number, at: number])[];
   readonly #loaded: readonly { readonly offset: number; readonly address: number; readonly size: number }[];
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    const segments = this.#headers(32, 54).map((at) => ({ type: bytes.readUInt32LE(at), offset: this.number(at + 8), address: this.number(at + 16), size: this.number(at + 32) }));
+    const segments = this.segments().map((at) => ({ type: bytes.readUInt32LE(at), offset: this.number(at + 8), address: this.number(at + 16), size: this.number(at + 32) }));
     this.#loaded = segments.filter(({ type }) => type === PT_LOAD);
-    const entries: [number, number][] = [];
+    const entries: [number, number, number][] = [];
     const table = segments.find(({ type }) => type === PT_DYNAMIC);
-    if (table !== undefined) for (let at = table.offset; this.number(at) !== 0; at += 16) entries.push([this.number(at), this.number(at + 8)]);
+    if (table !== undefined) for (let at = table.offset; this.number(at) !== 0; at += 16) entries.push([this.number(at), this.number(at + 8), at + 8]);
     this.dynamic = entries;
   }
 
@@ -46,7 +46,7 @@ export class ElfImage {
 
   /** The functions that `strip` would forget. */
   functions(): FunctionSymbol[] {
-    const sections = this.#headers(40, 58);
+    const sections = this.sections();
     const home = sections.find((at) => this.bytes.readUInt32LE(at + 4) === SHT_SYMTAB);
     if (home === undefined) return [];
     const names = this.number((sections[this.bytes.readUInt32LE(home + 40)] ?? 0) + 24);
@@ -58,6 +58,12 @@ export class ElfImage {
     }
     return found.filter((one) => one.size > 0);
   }
+
+  /** Where the headers of the segments are. */
+  segments(): number[] { return this.#headers(32, 54); }
+
+  /** Where the headers of the sections are, if the file still has them. */
+  sections(): number[] { return this.#headers(40, 58); }
 
   /** Offsets of the program's or the section's headers; `sizeAt` is followed by their number. */
   #headers(tableAt: number, sizeAt: number): number[] {

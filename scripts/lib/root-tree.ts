@@ -1,12 +1,12 @@
 /** The root tree: packages, image/root on top, the kernel's modules, ros, the programs of our own, the services' manifests, the repository and the system images. */
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkLibraries, findLibrary, missingNeeds, Union } from './check-libraries.ts';
 import type { BuildContext } from './context.ts';
 import { linkDuplicates } from './duplicates.ts';
 import { readElfNeeds } from './elf.ts';
 import { BuildError } from './error.ts';
-import { replaceFile } from './files.ts';
+import { editFile } from './files.ts';
 import { hashFile, hashTree, sha256 } from './hash.ts';
 import { installModules, selectModules, type KernelModules } from './kernel-modules.ts';
 import { collectLicences } from './licences.ts';
@@ -110,14 +110,10 @@ function dropUnusedExports(root: string, path: string): void {
   const union = new Union([root]);
   const file = union.file(path);
   const needs = file === undefined ? undefined : readElfNeeds(file);
-  if (file === undefined || needs === undefined) throw new BuildError(`cannot drop exports of "${path}": the root has no such program`);
+  if (file === undefined || needs === undefined) throw new BuildError(`cannot drop exports of program "${path}": the root has no such program`);
   const libraries = needs.libraries.map((library) => findLibrary(union, path, needs, library)).filter((library) => library !== undefined);
   const wanted = new Set(libraries.flatMap((library) => symbolNames(readFileSync(library))));
-  const program = readFileSync(file);
-  const { mode } = statSync(file);
-  if (dropExports(program, (name) => wanted.has(name)) === 0) throw new BuildError(`cannot drop exports of "${path}": it has none`, { hint: 'take it out of root.unexport in image/os.yml' });
-  replaceFile(file, program); // a new file: the old one may be linked to the build's own copy
-  chmodSync(file, mode);
+  editFile(root, path, 'drop exports of', (program) => dropExports(program, (name) => wanted.has(name)));
 }
 
 function osRelease(context: BuildContext): string {

@@ -35,6 +35,10 @@ const tree = {
   busybox: z.union([z.literal('all'), z.array(z.string())]).default([]),
   modes: z.record(path, mode).default({}),
   owners: z.record(path, owner).default({}),
+  /** Go programs that lose the line numbers of their crashes (trim-lines.ts) */
+  dropLines: z.array(path).default([]),
+  /** position-independent programs that get an address (fixed-address.ts) */
+  fixAddress: z.array(path).default([]),
 };
 
 /** Names, with lists of names among them: what belongs together may stand on one line. */
@@ -115,6 +119,8 @@ export interface TreeSpec {
   readonly busybox: 'all' | readonly string[];
   readonly modes: Readonly<Record<string, number>>;
   readonly owners: Readonly<Record<string, string>>;
+  readonly dropLines: readonly string[];
+  readonly fixAddress: readonly string[];
 }
 
 /** The small image that `image/os.yml` describes, and one laid over it in a file of its own: `image/metal.yml`. */

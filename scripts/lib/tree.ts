@@ -6,9 +6,12 @@ import { chmodSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mk
 import { dirname, join, relative } from 'node:path';
 import { readElfNeeds } from './elf.ts';
 import { BuildError } from './error.ts';
+import { editFile } from './files.ts';
+import { fixAddress } from './fixed-address.ts';
 import { globMatcher } from './glob.ts';
 import { run } from './run.ts';
 import type { TreeSpec } from './spec.ts';
+import { dropLines } from './trim-lines.ts';
 
 export interface TreeInputs {
   /** for messages: `root`, `image syslog` */
@@ -52,6 +55,8 @@ export async function buildTree(target: string, spec: TreeSpec, inputs: TreeInpu
     if (!existsSync(file)) throw new BuildError(`cannot set mode of "${path}": ${inputs.name} has no such file`);
     chmodSync(file, mode);
   }
+  for (const path of spec.dropLines) editFile(target, path, 'drop lines of', dropLines);
+  for (const path of spec.fixAddress) editFile(target, path, 'fix address of', fixAddress);
 }
 
 interface CopyOptions {

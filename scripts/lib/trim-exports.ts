@@ -16,14 +16,18 @@ const [SYMBOL_BYTES, RELOCATION_BYTES] = [24, 24];
 
 /** What a library defines or asks for: the names that it may look for in a program. */
 export function symbolNames(library: Buffer): string[] {
-  const elf = new ElfImage(library);
-  return readSymbols(elf, readHash(elf)).map(({ name }) => name);
+  return dynamicSymbols(new ElfImage(library)).map(({ name }) => name);
 }
 
-/** Zeroes what a program exports to nobody, in place; returns how many symbols. */
+/** What a program or library asks other ones for, and what it has for them. */
+export function dynamicSymbols(elf: ElfImage): Symbol[] {
+  return readSymbols(elf, readHash(elf));
+}
+
+/** Zeroes what a program exports to nobody, in place; returns how many symbols. Throws BuildError, the message of which is the cause. */
 export function dropExports(program: Buffer, isWanted: (name: string) => boolean): number {
   const elf = new ElfImage(program);
-  if (elf.value(DT.VERDEF) !== undefined) throw new BuildError('cannot drop exports: the program defines versions of its symbols');
+  if (elf.value(DT.VERDEF) !== undefined) throw new BuildError('it defines versions of its symbols');
   const hash = readHash(elf);
   const symbols = readSymbols(elf, hash);
   const relocated = relocatedSymbols(elf);
@@ -49,7 +53,7 @@ function readHash(elf: ElfImage): Hash {
   return { bloom: at + 16, bloomWords, shift, buckets, bucketCount, chains: buckets + 4 * bucketCount, first };
 }
 
-interface Symbol { readonly index: number; readonly at: number; readonly nameOffset: number; readonly name: string; readonly isDefined: boolean }
+export interface Symbol { readonly index: number; readonly at: number; readonly nameOffset: number; readonly name: string; readonly isDefined: boolean }
 
 /** The table has no length: it ends with the last symbol that the hash table leads to. */
 function readSymbols(elf: ElfImage, { buckets, bucketCount, chains, first }: Hash): Symbol[] {

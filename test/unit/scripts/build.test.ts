@@ -17,7 +17,7 @@ const put = (path: string, content = 'x', mode = 0o644): void => {
   mkdirSync(dirname(at(path)), { recursive: true });
   writeFileSync(at(path), content, { mode });
 };
-const spec = { packages: [], exclude: [], directories: [], links: {}, busybox: [], modes: {}, owners: {} };
+const spec = { packages: [], exclude: [], directories: [], links: {}, busybox: [], modes: {}, owners: {}, dropLines: [], fixAddress: [] };
 const inputs: TreeInputs = { name: 'image x', exclude: [], overlays: [], below: [], packages: new Map() };
 
 beforeEach(() => {
