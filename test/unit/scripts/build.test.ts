@@ -71,6 +71,12 @@ describe('a tree', () => {
     put('p/usr/bin/x');
     await expect(build({ modes: { 'usr/bin/y': 0o755 } })).rejects.toThrow('cannot set mode of "usr/bin/y": image x has no such file');
   });
+
+  it('says which program cannot be changed, and why', async () => {
+    put('p/usr/bin/x', 'no program');
+    await expect(build({ dropLines: ['usr/bin/x'] })).rejects.toThrow('cannot drop lines of program "usr/bin/x": it has no tables of Go 1.20 or later');
+    await expect(build({ fixAddress: ['usr/bin/y'] })).rejects.toThrow('cannot fix address of program "usr/bin/y": there is no such file');
+  });
 });
 
 describe('an image.yml', () => {

@@ -1,5 +1,6 @@
 /** The build's cuts, made in the Node that runs this: it is the one that the product is made of. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ElfImage } from '../../../scripts/lib/elf-image.ts';
 import { dropExports, symbolNames } from '../../../scripts/lib/trim-exports.ts';
 import { nodeUse, type NodeUse } from '../../../scripts/lib/node-modules.ts';
+import { dropLines } from '../../../scripts/lib/trim-lines.ts';
 import { blankSources, blankTypeScriptCompiler, fitCodeCaches, trapCompilers, trimIcu } from '../../../scripts/lib/trim-node.ts';
 
 const program = readFileSync(process.execPath);
@@ -87,4 +89,40 @@ describe('a program that exports to nobody', () => {
     expect(symbolNames(binary)).toEqual(symbolNames(program));
     expect(binary.equals(program)).toBe(true);
   }, 60_000);
+});
+
+describe('a Go program without lines', () => {
+  /** It is at hand: what makes the bundle of ros. */
+  const packages = join(import.meta.dirname, '../../../node_modules');
+  const original = join(packages, '@esbuild/linux-x64/bin/esbuild');
+  const go = readFileSync(original);
+  const trimmed = (): string => {
+    const binary = Buffer.from(go);
+    expect(dropLines(binary)).toBeGreaterThan(100_000);
+    expect(binary.length).toBe(go.length);
+    return save('lineless', binary);
+  };
+
+  it('does what it did, with its garbage collected and its stacks grown', () => {
+    const nested = Array.from({ length: 50 }, (_, index) => `export const v${index} = ${'['.repeat(2000)}1${']'.repeat(2000)};\n`).join('');
+    const [whole, without] = [original, trimmed()].map((file) => execFileSync(file, ['--minify', '--format=esm'], { input: nested, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, env: { GOGC: '1' } }));
+    expect(without).toBe(whole);
+  });
+
+  it('crashes with the names of its functions, and how far in they were, but without lines', async () => {
+    const { version } = JSON.parse(readFileSync(join(packages, 'esbuild/package.json'), 'utf8')) as { version: string };
+    const child = spawn(trimmed(), [`--service=${version}`, '--ping']);
+    const ended = once(child, 'close');
+    let text = '';
+    child.stderr.setEncoding('utf8').on('data', (more: string) => { text += more; });
+    await once(child.stdout, 'data'); // it greets who started it, and waits
+    child.kill('SIGQUIT');
+    await ended;
+    expect(text).toMatch(/\nmain\.main\(\)\n\t\?:0 \+0x[0-9a-f]+/);
+    expect(text).not.toMatch(/\.go:\d/);
+  });
+
+  it('must have been one', () => {
+    expect(() => dropLines(Buffer.from(program))).toThrow('it has no tables of Go 1.20 or later');
+  });
 });
