@@ -4,8 +4,8 @@
  * Debian links containerd and its shim like that, and dockerd not. (A linker could do it only again from the objects.)
  */
 import { ElfImage } from './elf-image.ts';
+import { dynamicSymbols } from './elf-symbols.ts';
 import { BuildError } from './error.ts';
-import { dynamicSymbols } from './trim-exports.ts';
 
 /** Where linkers put programs that do not move. */
 const BASE = 0x400000;

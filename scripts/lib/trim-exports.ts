@@ -5,23 +5,19 @@
  * nothing in the program moves. (`strip` cannot do it: the table is part of what is loaded.)
  */
 import { ElfImage } from './elf-image.ts';
+import { dynamicSymbols, readHash, SYMBOL_BYTES, type Hash, type Symbol } from './elf-symbols.ts';
 import { BuildError } from './error.ts';
 
 const DT = {
-  NEEDED: 1, PLTRELSZ: 2, STRTAB: 5, SYMTAB: 6, RELA: 7, RELASZ: 8, STRSZ: 10, SONAME: 14, RPATH: 15, JMPREL: 23, RUNPATH: 29,
-  GNU_HASH: 0x6ffffef5, VERSYM: 0x6ffffff0, VERDEF: 0x6ffffffc, VERNEED: 0x6ffffffe, VERNEEDNUM: 0x6fffffff,
+  NEEDED: 1, PLTRELSZ: 2, STRTAB: 5, RELA: 7, RELASZ: 8, STRSZ: 10, SONAME: 14, RPATH: 15, JMPREL: 23, RUNPATH: 29,
+  VERSYM: 0x6ffffff0, VERDEF: 0x6ffffffc, VERNEED: 0x6ffffffe, VERNEEDNUM: 0x6fffffff,
 } as const;
 const STRING_TAGS: readonly number[] = [DT.NEEDED, DT.SONAME, DT.RPATH, DT.RUNPATH];
-const [SYMBOL_BYTES, RELOCATION_BYTES] = [24, 24];
+const RELOCATION_BYTES = 24;
 
 /** What a library defines or asks for: the names that it may look for in a program. */
 export function symbolNames(library: Buffer): string[] {
   return dynamicSymbols(new ElfImage(library)).map(({ name }) => name);
-}
-
-/** What a program or library asks other ones for, and what it has for them. */
-export function dynamicSymbols(elf: ElfImage): Symbol[] {
-  return readSymbols(elf, readHash(elf));
 }
 
 /** Zeroes what a program exports to nobody, in place; returns how many symbols. Throws BuildError, the message of which is the cause. */
@@ -29,7 +25,7 @@ export function dropExports(program: Buffer, isWanted: (name: string) => boolean
   const elf = new ElfImage(program);
   if (elf.value(DT.VERDEF) !== undefined) throw new BuildError('it defines versions of its symbols');
   const hash = readHash(elf);
-  const symbols = readSymbols(elf, hash);
+  const symbols = dynamicSymbols(elf, hash);
   const relocated = relocatedSymbols(elf);
   const isKept = ({ index, name, isDefined }: Symbol): boolean => index < hash.first || !isDefined || relocated.has(index) || isWanted(name);
   const kept = symbols.filter(isKept);
@@ -41,31 +37,6 @@ export function dropExports(program: Buffer, isWanted: (name: string) => boolean
   keepStrings(elf, [...kept.map(({ nameOffset }) => nameOffset), ...otherStrings(elf)]);
   writeHash(elf, hash, kept.filter(({ index }) => index >= hash.first), symbols.length);
   return symbols.length - kept.length;
-}
-
-/** Where the parts of the GNU hash table lie: a Bloom filter, the first symbol of each bucket, and for each symbol its hash, odd at the end of a bucket. */
-interface Hash { readonly bloom: number; readonly bloomWords: number; readonly shift: number; readonly buckets: number; readonly bucketCount: number; readonly chains: number; readonly first: number }
-
-function readHash(elf: ElfImage): Hash {
-  const at = elf.table(DT.GNU_HASH);
-  const [bucketCount = 0, first = 0, bloomWords = 0, shift = 0] = [0, 4, 8, 12].map((offset) => elf.bytes.readUInt32LE(at + offset));
-  const buckets = at + 16 + 8 * bloomWords;
-  return { bloom: at + 16, bloomWords, shift, buckets, bucketCount, chains: buckets + 4 * bucketCount, first };
-}
-
-export interface Symbol { readonly index: number; readonly at: number; readonly nameOffset: number; readonly name: string; readonly isDefined: boolean }
-
-/** The table has no length: it ends with the last symbol that the hash table leads to. */
-function readSymbols(elf: ElfImage, { buckets, bucketCount, chains, first }: Hash): Symbol[] {
-  let last = first - 1;
-  for (let bucket = 0; bucket < bucketCount; bucket += 1) last = Math.max(last, elf.bytes.readUInt32LE(buckets + 4 * bucket));
-  if (last >= first) while ((elf.bytes.readUInt32LE(chains + 4 * (last - first)) & 1) === 0) last += 1;
-  const [table, strings] = [elf.table(DT.SYMTAB), elf.table(DT.STRTAB)];
-  return Array.from({ length: last + 1 }, (_, index) => {
-    const at = table + SYMBOL_BYTES * index;
-    const nameOffset = elf.bytes.readUInt32LE(at);
-    return { index, at, nameOffset, name: elf.text(strings + nameOffset), isDefined: elf.bytes.readUInt16LE(at + 6) !== 0 };
-  });
 }
 
 function relocatedSymbols(elf: ElfImage): Set<number> {
