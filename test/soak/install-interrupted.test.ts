@@ -1,11 +1,12 @@
 /** Too long for every run (`make soak`): an installation that loses its power ten times (ROUNDS=n), at a random moment of each step in turn, and is begun again each time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
+import { wholeNumber } from '../../scripts/qemu-settings.ts';
 import { diskFile, freshDisk, Machine } from '../lib/machine.ts';
 import { disksLeftAlone, firmware, medium, startFrom } from '../lib/media.ts';
 import { expectCleanConsole, showConsoleOnFailure } from '../lib/watch.ts';
 
-const rounds = Number(process.env['ROUNDS'] ?? 10);
+const rounds = wholeNumber('ROUNDS', 10); // `make` passes an unset one on as an empty one
 /** By time alone most would be in the first, which takes half of it. */
 const steps = ['check the medium', 'erase what was there', 'write the system', 'write the boot partition', 'make the state partition', 'read back', 'write the partition table'];
 const longestMs = 4_000;
