@@ -3,8 +3,8 @@
  * are then read from the disk, and that each of the two daemons has of its own. One at a fixed address has its pointers in the file.
  * Debian links containerd and its shim like that, and dockerd not. (A linker could do it only again from the objects.)
  */
+import { dynamicSymbols, RELOCATION_BYTES, relocations } from './elf-dynamic.ts';
 import { ElfImage } from './elf-image.ts';
-import { dynamicSymbols } from './elf-symbols.ts';
 import { BuildError } from './error.ts';
 
 /** Where linkers put programs that do not move. */
@@ -16,7 +16,7 @@ const SHF_ALLOC = 2;
 const R = { GLOB_DAT: 6, JUMP_SLOT: 7, RELATIVE: 8, TPOFF64: 18 } as const;
 const MOVED: readonly number[] = [R.GLOB_DAT, R.JUMP_SLOT, R.TPOFF64];
 const DT = {
-  PLTRELSZ: 2, PLTGOT: 3, HASH: 4, STRTAB: 5, SYMTAB: 6, RELA: 7, RELASZ: 8, INIT: 12, FINI: 13, TEXTREL: 22, JMPREL: 23, INIT_ARRAY: 25, FINI_ARRAY: 26, PREINIT_ARRAY: 32,
+  PLTGOT: 3, HASH: 4, STRTAB: 5, SYMTAB: 6, RELA: 7, RELASZ: 8, INIT: 12, FINI: 13, TEXTREL: 22, JMPREL: 23, INIT_ARRAY: 25, FINI_ARRAY: 26, PREINIT_ARRAY: 32,
   RELRSZ: 35, GNU_HASH: 0x6ffffef5, VERSYM: 0x6ffffff0, RELACOUNT: 0x6ffffff9, FLAGS_1: 0x6ffffffb, VERDEF: 0x6ffffffc, VERNEED: 0x6ffffffe,
 } as const;
 const ADDRESSES: readonly number[] = [
@@ -24,7 +24,6 @@ const ADDRESSES: readonly number[] = [
 ];
 const DF_1_PIE = 0x08000000n;
 const [STT_TLS, SHN_ABS] = [6, 0xfff1];
-const RELOCATION_BYTES = 24;
 
 /** Fixes a program at an address, in place; returns how many pointers it then has in the file. Throws BuildError for one that is fixed already, or has what is not foreseen here: the message is the cause. */
 export function fixAddress(program: Buffer): number {
@@ -33,10 +32,11 @@ export function fixAddress(program: Buffer): number {
   for (const [name, tag] of [['code that is relocated', DT.TEXTREL], ['compact relocations', DT.RELRSZ], ['versions of its own', DT.VERDEF]] as const) {
     if (elf.value(tag) !== undefined) throw new BuildError(`it has ${name}`);
   }
-  const relative = relocations(elf, DT.RELA, elf.value(DT.RELACOUNT) ?? 0);
+  const all = relocations(elf);
+  const relative = all.slice(0, elf.value(DT.RELACOUNT) ?? 0);
   if (relative.length === 0) throw new BuildError('it has no pointers that are relocated');
   if (relative.some(({ type }) => type !== R.RELATIVE)) throw new BuildError('its relative relocations do not come first');
-  const others = [...relocations(elf, DT.RELA, undefined).slice(relative.length), ...relocations(elf, DT.JMPREL, undefined)];
+  const others = all.slice(relative.length);
   const strange = others.find(({ type }) => !MOVED.includes(type));
   if (strange !== undefined) throw new BuildError(`it has a relocation of type ${strange.type}`);
 
@@ -80,16 +80,4 @@ function moveDynamic(elf: ElfImage, done: number): void {
     if (tag === DT.RELACOUNT) value.writeBigUInt64LE(0n, at);
     if (tag === DT.FLAGS_1) value.writeBigUInt64LE(value.readBigUInt64LE(at) & ~DF_1_PIE, at);
   }
-}
-
-interface Relocation { readonly at: number; readonly type: number }
-
-function relocations(elf: ElfImage, tag: typeof DT.RELA | typeof DT.JMPREL, count: number | undefined): Relocation[] {
-  if (elf.value(tag) === undefined) return [];
-  const start = elf.table(tag);
-  const bytes = elf.value(tag === DT.RELA ? DT.RELASZ : DT.PLTRELSZ) ?? 0;
-  return Array.from({ length: count ?? bytes / RELOCATION_BYTES }, (_, index) => {
-    const at = start + RELOCATION_BYTES * index;
-    return { at, type: elf.bytes.readUInt32LE(at + 8) };
-  });
 }

@@ -4,16 +4,15 @@
  * only those symbols stay that a needed library has a name for or a relocation refers to. The places stay, filled with zeros:
  * nothing in the program moves. (`strip` cannot do it: the table is part of what is loaded.)
  */
+import { dynamicSymbols, readHash, relocations, SYMBOL_BYTES, type Hash, type Symbol } from './elf-dynamic.ts';
 import { ElfImage } from './elf-image.ts';
-import { dynamicSymbols, readHash, SYMBOL_BYTES, type Hash, type Symbol } from './elf-symbols.ts';
 import { BuildError } from './error.ts';
 
 const DT = {
-  NEEDED: 1, PLTRELSZ: 2, STRTAB: 5, RELA: 7, RELASZ: 8, STRSZ: 10, SONAME: 14, RPATH: 15, JMPREL: 23, RUNPATH: 29,
+  NEEDED: 1, STRTAB: 5, STRSZ: 10, SONAME: 14, RPATH: 15, RUNPATH: 29,
   VERSYM: 0x6ffffff0, VERDEF: 0x6ffffffc, VERNEED: 0x6ffffffe, VERNEEDNUM: 0x6fffffff,
 } as const;
 const STRING_TAGS: readonly number[] = [DT.NEEDED, DT.SONAME, DT.RPATH, DT.RUNPATH];
-const RELOCATION_BYTES = 24;
 
 /** What a library defines or asks for: the names that it may look for in a program. */
 export function symbolNames(library: Buffer): string[] {
@@ -26,7 +25,7 @@ export function dropExports(program: Buffer, isWanted: (name: string) => boolean
   if (elf.value(DT.VERDEF) !== undefined) throw new BuildError('it defines versions of its symbols');
   const hash = readHash(elf);
   const symbols = dynamicSymbols(elf, hash);
-  const relocated = relocatedSymbols(elf);
+  const relocated = new Set(relocations(elf).map(({ symbol }) => symbol));
   const isKept = ({ index, name, isDefined }: Symbol): boolean => index < hash.first || !isDefined || relocated.has(index) || isWanted(name);
   const kept = symbols.filter(isKept);
   const versions = elf.value(DT.VERSYM) === undefined ? undefined : elf.table(DT.VERSYM);
@@ -37,16 +36,6 @@ export function dropExports(program: Buffer, isWanted: (name: string) => boolean
   keepStrings(elf, [...kept.map(({ nameOffset }) => nameOffset), ...otherStrings(elf)]);
   writeHash(elf, hash, kept.filter(({ index }) => index >= hash.first), symbols.length);
   return symbols.length - kept.length;
-}
-
-function relocatedSymbols(elf: ElfImage): Set<number> {
-  const found = new Set<number>();
-  for (const [tag, sizeTag] of [[DT.RELA, DT.RELASZ], [DT.JMPREL, DT.PLTRELSZ]] as const) {
-    if (elf.value(tag) === undefined) continue;
-    const [start, size] = [elf.table(tag), elf.value(sizeTag) ?? 0];
-    for (let at = start; at < start + size; at += RELOCATION_BYTES) found.add(elf.bytes.readUInt32LE(at + 12));
-  }
-  return found;
 }
 
 /** Offsets of the strings that are no symbols' names: of libraries, paths and versions. */

@@ -1,10 +1,9 @@
 /** The small programs of our own that start others: what they pass on, and what they answer themselves. */
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fixAddress } from '../../scripts/lib/fixed-address.ts';
 import { compileProgram } from '../../scripts/lib/programs.ts';
 
 const root = join(import.meta.dirname, '../../build/work/root');
@@ -43,30 +42,5 @@ describe('kernel-modprobe', () => {
 
   test('leaves the rest to modprobe', () => {
     expect(run('chroot', root, '/usr/bin/kernel-modprobe', '-q', '--version')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^kmod version/) });
-  });
-});
-
-describe("Docker's programs at an address", () => {
-  const packages = join(import.meta.dirname, '../../build/cache/unpacked');
-  /** As Debian has them: one binds its libraries' functions at the start, the other one when they are called. */
-  const debian = { dockerd: globSync(join(packages, 'docker.io_*/usr/sbin/dockerd')), docker: globSync(join(packages, 'docker-cli_*/usr/bin/docker')) };
-  const ET_EXEC = 2;
-
-  test.each(Object.entries(debian))('%s does what it does anywhere', (name, [file = '']) => {
-    const program = readFileSync(file);
-    expect(fixAddress(program)).toBeGreaterThan(100_000);
-    expect(program.readUInt16LE(16)).toBe(ET_EXEC);
-    const fixed = join(scratch, name);
-    writeFileSync(fixed, program, { mode: 0o755 });
-    // with the root's libraries, of whatever version this machine's are
-    const loaded = (one: string): ReturnType<typeof run> => run('unshare', '--mount', 'sh', '-ec', 'mount --bind "$0" "$1/mnt"; exec chroot "$1" "/mnt/$2" --help', one.slice(0, one.lastIndexOf('/')), root, name);
-    const whole = loaded(file);
-    expect(whole).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage:') });
-    expect(loaded(fixed)).toMatchObject({ status: 0, stdout: whole.stdout, stderr: whole.stderr });
-    expect(() => fixAddress(program)).toThrow('it is fixed already');
-  });
-
-  test('they are, in the root', () => {
-    for (const path of ['usr/sbin/dockerd', 'usr/bin/docker']) expect(readFileSync(join(root, path)).readUInt16LE(16)).toBe(ET_EXEC);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLogBook } from '../../../src/lib/log.ts';
-import { Images } from '../../../src/services/images.ts';
+import { authFor, Images } from '../../../src/services/images.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 const { log } = createLogBook(systemClock, 'error');
@@ -46,4 +46,11 @@ describe('an image of the system\'s own name', () => {
     expect(await images.ensure(engine, order('web:1'), 1, () => undefined)).toBe('sha256:8');
     expect(asked).toEqual([]);
   });
+});
+
+it('images are asked for with the credentials of their registry', () => {
+  const auths = { 'reg.example:5000': { username: 'u', password: 'p' }, 'docker.io': { auth: Buffer.from('me:a:b').toString('base64') } };
+  expect(authFor('reg.example:5000/x/y:1', auths)).toEqual({ username: 'u', password: 'p' });
+  expect(authFor('library/busybox', auths)).toEqual({ username: 'me', password: 'a:b' });
+  expect(authFor('other.example/x', auths)).toBeUndefined();
 });
